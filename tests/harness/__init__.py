@@ -1,0 +1,1 @@
+"""Real Redis, PostgreSQL, ASGI servers, sockets and browsers for the tests to hold."""
