@@ -1,0 +1,1 @@
+"""The demo project: a small hospital that schedules its operating rooms."""
