@@ -54,7 +54,7 @@ class Databases:
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         )
 
-    def execute(self, statement: sql.Composable, database: str = "postgres") -> None:
+    def execute(self, statement: sql.SQL | sql.Composed, database: str = "postgres") -> None:
         """Run one statement in autocommit."""
         with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as connection:
             connection.execute(statement)
@@ -112,7 +112,13 @@ class PostgresServer(Databases, ServerProcess):
         return True
 
     def _initialise(self) -> None:
-        command = [postgres_files.programs() / "initdb", "-D", self.data, "-U", "postgres"]
+        command = [
+            str(postgres_files.programs() / "initdb"),
+            "-D",
+            str(self.data),
+            "-U",
+            "postgres",
+        ]
         command += [
             "--auth=trust",
             "--encoding=UTF8",
