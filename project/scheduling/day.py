@@ -1,6 +1,6 @@
 """The operating day: where a local date begins and ends, and when the rooms are open."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -14,8 +14,12 @@ def at(day: date, clock: time) -> datetime:
 
 
 def during(day: date) -> Q:
-    """The surgeries that take up any moment of that day."""
-    begin, end = at(day, time.min), at(day + timedelta(days=1), time.min)
+    """The surgeries that take up any moment of that day.
+
+    Raises `OverflowError` for the first and the last day there is.
+    """
+    begin = at(day, time.min).astimezone(UTC)
+    end = at(day + timedelta(days=1), time.min).astimezone(UTC)
     return Q(start_time__lt=end, end_time__gt=begin)
 
 

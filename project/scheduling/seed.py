@@ -37,7 +37,10 @@ def hospital_clock(today: date) -> datetime:
 
 
 def programme(today: date) -> list[Surgery]:
-    """A whole day, not saved: no room holds two surgeries at once, and no person is in two."""
+    """A whole day's surgeries, not saved yet; their rooms and people are.
+
+    No room holds two surgeries at once, and nobody is wanted in two places.
+    """
     rng = random.Random(today.toordinal())  # noqa: S311 - a plausible day, not a secret
     patients = iter(rng.sample(casebook.PATIENTS, len(casebook.PATIENTS)))
     return [surgery for team in casebook.TEAMS for surgery in team_day(team, today, rng, patients)]
