@@ -3,8 +3,10 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
+
+from . import staff
+from .models import Surgery
 
 # Nothing inline and nothing from elsewhere; 'self' covers the page's own socket.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -23,7 +25,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
-    context = {"today": timezone.localdate().isoformat(), "time_zone": settings.TIME_ZONE}
+    context = {
+        "time_zone": settings.TIME_ZONE,
+        "statuses": Surgery.Status.choices,
+        # Only the demo tells everybody how to get in, and it runs with DEBUG on.
+        "logins": [login.username for login in staff.LOGINS] if settings.DEBUG else [],
+        "password": staff.PASSWORD,
+    }
     response = render(request, "scheduling/board.html", context)
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response

@@ -1,0 +1,79 @@
+/** Banners that stay until somebody has read them, and the one line of a running optimisation. */
+
+import { element } from "./chart.js";
+
+/** @typedef {import("./line.js").Frame} Frame */
+
+export class Notices {
+  /** @type {Map<string, {banner: HTMLElement, id?: number}>} */
+  #shown = new Map();
+  /** @type {Set<string>} */
+  #read = new Set();
+  #stack;
+  #progress;
+  #acknowledge;
+
+  /**
+   * @param {HTMLElement} stack
+   * @param {HTMLElement} progress
+   * @param {(id: number) => void} acknowledge
+   */
+  constructor(stack, progress, acknowledge) {
+    this.#stack = stack;
+    this.#progress = progress;
+    this.#acknowledge = acknowledge;
+  }
+
+  /** @param {Frame} frame */
+  emergency({ id, key, data }) {
+    const what = [data.surgery_type, data.patient_name].filter(Boolean).join(", ");
+    const title = `${data.priority ?? "urgent"}: ${data.emergency_type ?? "emergency"}`;
+    const text = what ? `${data.description} (${what})` : data.description;
+    this.#show({ id, key, kind: "emergency", title, text, mustAcknowledge: true });
+  }
+
+  /** @param {Frame} frame */
+  notification({ id, key, data }) {
+    const { title, message: text, severity, ack_required: mustAcknowledge } = data;
+    this.#show({ id, key, kind: severity ?? "info", title, text, mustAcknowledge });
+  }
+
+  /** @param {Frame} frame */
+  progress({ data }) {
+    const score = data.best_score == null ? "" : `, best score ${data.best_score}`;
+    const percent = Math.round(data.progress_percentage ?? 0);
+    this.#progress.hidden = false;
+    this.#progress.dataset.status = data.status;
+    this.#progress.textContent = `Optimisation ${data.optimization_id}: ${percent} %, ${data.status}${score}`;
+  }
+
+  /** A message may come again, with its position or unasked: its key tells that it is the same. */
+  #show({ id, key, kind, title, text, mustAcknowledge }) {
+    const name = key ?? String(id);
+    const known = this.#shown.get(name);
+    if (known) {
+      known.id ??= id;
+      return;
+    }
+    if (this.#read.has(name)) {
+      if (id && mustAcknowledge) this.#acknowledge(id);
+      return;
+    }
+    const banner = element("section", `banner ${kind}`);
+    banner.setAttribute("role", kind === "info" ? "status" : "alert");
+    const button = element("button", "", mustAcknowledge ? "Acknowledge" : "Dismiss");
+    button.type = "button";
+    button.addEventListener("click", () => this.#close(name, mustAcknowledge));
+    banner.append(element("b", "", title), element("span", "", text), button);
+    this.#shown.set(name, { banner, id });
+    this.#stack.prepend(banner);
+  }
+
+  #close(name, mustAcknowledge) {
+    const { banner, id } = this.#shown.get(name);
+    banner.remove();
+    this.#shown.delete(name);
+    this.#read.add(name);
+    if (mustAcknowledge && id) this.#acknowledge(id);
+  }
+}
