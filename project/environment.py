@@ -63,7 +63,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     and a connection kept by a thread that is gone stays open on the server.
     """
     try:
-        parsed = dict(dj_database_url.parse(os.environ.get(name) or default, conn_max_age=0))
+        parsed: dict[str, Any] = dict(dj_database_url.parse(os.environ.get(name) or default))
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} cannot be read: {error}") from None
     if parsed["ENGINE"].endswith("sqlite3"):

@@ -72,5 +72,6 @@ class Surgery(models.Model):
         return f"{self.surgery_type}, {timezone.localtime(self.start_time):%Y-%m-%d %H:%M}"
 
     def clean(self) -> None:
-        if self.start_time and self.end_time and self.end_time <= self.start_time:
+        # A form that could not read one of the two leaves it None.
+        if None not in (self.start_time, self.end_time) and self.end_time <= self.start_time:
             raise ValidationError({"end_time": ENDS_TOO_EARLY})

@@ -14,12 +14,6 @@ def display_name(user: AbstractUser) -> str:
     return user.get_full_name() or user.get_username()
 
 
-class DayFilter(serializers.Serializer):
-    """The query string of a list: `?date=2026-01-15`, or nothing."""
-
-    date = serializers.DateField(required=False, input_formats=["%Y-%m-%d"])
-
-
 class RoomSerializer(serializers.ModelSerializer):
     class Meta:
         model = OperatingRoom

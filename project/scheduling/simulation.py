@@ -51,7 +51,8 @@ def advance(
             return {"status": Status.CLEANING}
         case Status.CLEANING:
             return {"status": Status.DONE}
-    return {}
+        case _:
+            return {}
 
 
 def room_is_free(surgery: Surgery, surgeries: Iterable[Surgery]) -> bool:
@@ -84,7 +85,8 @@ def proposal(surgery: Surgery, rooms: list[int], rng: random.Random) -> Changes:
             }
         case Status.IN_PROGRESS if abs(shift) <= timedelta(minutes=15):
             return {"end_time": surgery.end_time + shift}
-    return {}
+        case _:
+            return {}
 
 
 def is_plausible(

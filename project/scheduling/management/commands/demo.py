@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from daphne.endpoints import build_endpoint_description_strings
-from daphne.server import Server
+import daphne.endpoints  # type: ignore[import-untyped]  # daphne has no types
+import daphne.server  # type: ignore[import-untyped]  # daphne has no types
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,7 +19,7 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, 
 LOOPBACKS = {"127.0.0.1", "::1", "localhost"}
 
 
-class DemoServer(Server):
+class DemoServer(daphne.server.Server):  # type: ignore[misc]  # daphne has no types
     """A daphne that says when it listens, and remembers why it could not."""
 
     def __init__(self, *, on_listening: Callable[[int], None], **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
             server = DemoServer(
                 application=application,
-                endpoints=build_endpoint_description_strings(host=host, port=port),
+                endpoints=daphne.endpoints.build_endpoint_description_strings(host=host, port=port),
                 on_listening=on_listening,
             )
             server.run()
@@ -116,7 +116,7 @@ def simulation() -> Iterator[Callable[[], None]]:
     children: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        command = [sys.executable, settings.BASE_DIR / "manage.py", "simulate", "--until-eof"]
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate", "--until-eof"]
         children.append(
             subprocess.Popen(  # noqa: S603 - our own interpreter, our own command
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
