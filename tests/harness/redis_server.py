@@ -1,7 +1,6 @@
 """A Redis-protocol server from a wheel, on a free port, that forgets everything."""
 
 import importlib.util
-import os
 import socket
 from pathlib import Path
 
@@ -50,7 +49,7 @@ class RedisServer(ServerProcess):
 
 
 class ForeignRedis:
-    """The server that REDIS_URL names: it can be used, and nothing can be done to it."""
+    """The server that REDIS_URL names: a test may use it, and do nothing to it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,12 +61,6 @@ class ForeignRedis:
 
     def __getattr__(self, name: str) -> object:
         pytest.skip(f"{name} needs a Redis of the suite's own: unset REDIS_URL")
-
-
-def redis_for_tests() -> RedisServer | ForeignRedis:
-    """The server REDIS_URL names, else one of our own, not started yet."""
-    url = os.environ.get("REDIS_URL")
-    return ForeignRedis(url) if url else RedisServer()
 
 
 def _binary() -> Path:

@@ -1,0 +1,217 @@
+"""Fixtures: the real servers, sites made of them, and the database of the tests' own process."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import pytest
+from django.conf import settings
+from selenium.webdriver import Chrome
+
+from tests.harness import backend, browser, opening
+from tests.harness.app_server import KINDS, Kind
+from tests.harness.opening import Seeded
+from tests.harness.postgres_server import ForeignPostgres, PostgresServer
+from tests.harness.redis_server import ForeignRedis, RedisServer
+from tests.harness.site import Site
+
+MARKERS = (
+    "postgres: starts PostgreSQL",
+    "servers: starts real servers of the demo project",
+    "browser: opens Chromium",
+    "slow: takes more than two seconds",
+    "sqlite_only: says nothing new on PostgreSQL and Redis",
+)
+
+# A test that asks for one of these chooses its own database, whatever TEST_BACKEND is.
+REAL_PARTS = {
+    "postgres_server": "postgres",
+    "embedded_site": "servers",
+    "clustered_site": "servers",
+    "embedded": "servers",
+    "clustered": "servers",
+    "open_browser": "browser",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if settings.SETTINGS_MODULE != "tests.settings":
+        raise pytest.UsageError("the tests run on their own settings: pytest --ds=tests.settings")
+
+
+def pytest_report_header() -> str:
+    return f"backend: {backend.name()}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the real parts it asks for, before `-m` chooses among them."""
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if marker := REAL_PARTS.get(name):
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer | ForeignPostgres]:
+    """The run's PostgreSQL. A test that harms it takes `clustered(own_postgres=True)` instead."""
+    server = backend.postgres()
+    server.ensure_running()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer | ForeignRedis]:
+    """The run's Redis, which the tests' own process may be using too."""
+    server = backend.redis()
+    server.ensure_running()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Start the database server that the settings speak of, before Django connects."""
+    if backend.name() == "postgres":
+        request.getfixturevalue("postgres_server")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _layer(request: pytest.FixtureRequest) -> None:
+    """Start the Redis that the settings' channel layer speaks of."""
+    if backend.name() == "postgres":
+        request.getfixturevalue("redis_server")
+
+
+@pytest.fixture(scope="session")
+def seeded_sqlite() -> Seeded:
+    """A migrated and seeded SQLite file, to copy."""
+    return opening.seed_sqlite()
+
+
+@pytest.fixture(scope="session")
+def seeded_postgres(postgres_server: PostgresServer | ForeignPostgres) -> Iterator[Seeded]:
+    """A migrated and seeded PostgreSQL template."""
+    seeded = opening.seed_postgres(postgres_server)
+    yield seeded
+    postgres_server.drop_database(seeded.place)
+
+
+@pytest.fixture(scope="session")
+def stopped_postgres() -> tuple[PostgresServer, Seeded]:
+    """A stopped PostgreSQL with the template, for servers that a test may ruin."""
+    return opening.seed_stopped_postgres()
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def _shared_embedded_site(request: pytest.FixtureRequest, seeded_sqlite: Seeded) -> Iterator[Site]:
+    with contextlib.closing(opening.open_embedded(seeded_sqlite, request.param)) as site:
+        yield site
+
+
+@pytest.fixture
+def embedded_site(_shared_embedded_site: Site) -> Iterator[Site]:
+    """One server on SQLite with the in-memory layer: once with daphne, once with uvicorn.
+
+    It lives on from test to test; what a test changed in the data is put back after it.
+    """
+    yield from _lent(_shared_embedded_site)
+
+
+@pytest.fixture(scope="session")
+def _shared_clustered_site(
+    seeded_postgres: Seeded, postgres_server: PostgresServer | ForeignPostgres
+) -> Iterator[Site]:
+    with contextlib.closing(opening.open_clustered(seeded_postgres, postgres_server)) as site:
+        yield site
+
+
+@pytest.fixture
+def clustered_site(_shared_clustered_site: Site) -> Iterator[Site]:
+    """daphne and uvicorn on one PostgreSQL database, with a Redis of their own.
+
+    It lives on from test to test: what a test froze or killed runs again at the next one, and
+    what it changed in the data is put back.
+    """
+    yield from _lent(_shared_clustered_site)
+
+
+def _lent(site: Site) -> Iterator[Site]:
+    yield site
+    site.ensure_running()
+    site.tidy()
+
+
+class OpenEmbedded(Protocol):
+    """Opens a site that ends with the test."""
+
+    def __call__(self, kind: Kind = "uvicorn", *, env: Mapping[str, str] | None = None) -> Site: ...
+
+
+@pytest.fixture
+def embedded(seeded_sqlite: Seeded) -> Iterator[OpenEmbedded]:
+    """`embedded("daphne", env={...})`: a site of the test's own on SQLite, for settings of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def open_site(kind: Kind = "uvicorn", *, env: Mapping[str, str] | None = None) -> Site:
+            site = opening.open_embedded(seeded_sqlite, kind, env=env)
+            stack.callback(site.close)
+            return site
+
+        yield open_site
+
+
+class OpenClustered(Protocol):
+    """Opens a site that ends with the test."""
+
+    def __call__(
+        self,
+        *kinds: Kind,
+        env: Mapping[str, str] | None = None,
+        own_postgres: bool = False,
+    ) -> Site: ...
+
+
+@pytest.fixture
+def clustered(request: pytest.FixtureRequest) -> Iterator[OpenClustered]:
+    """`clustered("uvicorn", "uvicorn", env={...})`: a site of the test's own on PostgreSQL and Redis.
+
+    With `own_postgres` the database server is its own as well, to be killed or frozen.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def open_site(
+            *kinds: Kind, env: Mapping[str, str] | None = None, own_postgres: bool = False
+        ) -> Site:
+            postgres: PostgresServer | ForeignPostgres
+            if own_postgres:
+                golden, seeded = request.getfixturevalue("stopped_postgres")
+                postgres = PostgresServer(data_from=golden)
+                postgres.start()
+                stack.callback(postgres.close)
+            else:
+                seeded = request.getfixturevalue("seeded_postgres")
+                postgres = request.getfixturevalue("postgres_server")
+            site = opening.open_clustered(seeded, postgres, kinds=kinds or KINDS, env=env)
+            stack.callback(site.close)
+            return site
+
+        yield open_site
+
+
+@pytest.fixture
+def open_browser() -> Iterator[Callable[[], Chrome]]:
+    """`open_browser()`: a fresh headless Chromium each time; all quit with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one() -> Chrome:
+            driver = browser.open_browser()
+            stack.callback(driver.quit)
+            return driver
+
+        yield open_one
