@@ -1,0 +1,93 @@
+"""The front door: what a host may import, resolved when first asked for.
+
+So that a host's `models.py` may import from here before `django.setup()` is through.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .actor import acting_as
+    from .audience import Audience
+    from .broadcasts import (
+        abroadcast_conflict_notification,
+        abroadcast_emergency_alert,
+        abroadcast_optimization_progress,
+        abroadcast_schedule_update,
+        asend_system_notification,
+        broadcast_conflict_notification,
+        broadcast_emergency_alert,
+        broadcast_optimization_progress,
+        broadcast_schedule_update,
+        send_system_notification,
+    )
+    from .exceptions import (
+        InvalidAudience,
+        InvalidBinding,
+        InvalidMessage,
+        RealtimeError,
+        TokenRejected,
+    )
+    from .querysets import RealtimeManager, RealtimeQuerySet, capture
+    from .binding import ScheduleBinding
+    from .registry import register
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "acting_as": "actor",
+    "Audience": "audience",
+    "abroadcast_conflict_notification": "broadcasts",
+    "abroadcast_emergency_alert": "broadcasts",
+    "abroadcast_optimization_progress": "broadcasts",
+    "abroadcast_schedule_update": "broadcasts",
+    "asend_system_notification": "broadcasts",
+    "broadcast_conflict_notification": "broadcasts",
+    "broadcast_emergency_alert": "broadcasts",
+    "broadcast_optimization_progress": "broadcasts",
+    "broadcast_schedule_update": "broadcasts",
+    "send_system_notification": "broadcasts",
+    "InvalidAudience": "exceptions",
+    "InvalidBinding": "exceptions",
+    "InvalidMessage": "exceptions",
+    "RealtimeError": "exceptions",
+    "TokenRejected": "exceptions",
+    "RealtimeManager": "querysets",
+    "RealtimeQuerySet": "querysets",
+    "capture": "querysets",
+    "ScheduleBinding": "binding",
+    "register": "registry",
+}
+
+__all__ = [
+    "Audience",
+    "InvalidAudience",
+    "InvalidBinding",
+    "InvalidMessage",
+    "RealtimeError",
+    "RealtimeManager",
+    "RealtimeQuerySet",
+    "ScheduleBinding",
+    "TokenRejected",
+    "abroadcast_conflict_notification",
+    "abroadcast_emergency_alert",
+    "abroadcast_optimization_progress",
+    "abroadcast_schedule_update",
+    "acting_as",
+    "asend_system_notification",
+    "broadcast_conflict_notification",
+    "broadcast_emergency_alert",
+    "broadcast_optimization_progress",
+    "broadcast_schedule_update",
+    "capture",
+    "register",
+    "send_system_notification",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,146 @@
+"""System checks: what is missing or cannot work, each with the hint that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
+
+from . import log, registry
+from .conf import conf, unknown_keys
+from .querysets import RealtimeQuerySet
+
+Found = Iterator[checks.CheckMessage]
+
+IN_MEMORY = "channels.layers.InMemoryChannelLayer"
+
+
+def register_all() -> None:
+    """Have `manage.py check` run what is below."""
+    for check in (check_settings, check_application, check_layer, check_bindings, check_database):
+        checks.register(_listed(check), "scheduler_realtime")
+    checks.register(_listed(check_query_token), "scheduler_realtime", deploy=True)
+
+
+def _listed(check: Any) -> Any:
+    def run(
+        app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+    ) -> list[checks.CheckMessage]:
+        return list(check())
+
+    return run
+
+
+def check_settings() -> Found:
+    for key in unknown_keys():
+        yield checks.Error(
+            f"SCHEDULER_REALTIME has an unknown key {key!r}.",
+            hint="Correct its spelling or take it out; the README lists every setting.",
+            id="scheduler_realtime.E001",
+        )
+    try:
+        conf()
+    except ImproperlyConfigured as error:
+        yield checks.Error(str(error), id="scheduler_realtime.E002")
+
+
+def check_application() -> Found:
+    if not apps.is_installed("channels"):
+        yield checks.Error(
+            "`channels` is not in INSTALLED_APPS.",
+            hint='Add "channels" to INSTALLED_APPS.',
+            id="scheduler_realtime.E003",
+        )
+    if not getattr(settings, "ASGI_APPLICATION", None):
+        yield checks.Error(
+            "ASGI_APPLICATION is not set, so no server can open a socket.",
+            hint='Set ASGI_APPLICATION = "yourproject.asgi.application", and there'
+            " application = RealtimeApplication(get_asgi_application()).",
+            id="scheduler_realtime.E004",
+        )
+
+
+def check_layer() -> Found:
+    alias = conf().CHANNEL_LAYER
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get(alias)
+    if layer is None:
+        yield checks.Error(
+            f"CHANNEL_LAYERS has no layer {alias!r}.",
+            hint=f'Set CHANNEL_LAYERS = {{"{alias}": {{"BACKEND": "{IN_MEMORY}"}}}} for one'
+            " process, or a channels_redis layer for several.",
+            id="scheduler_realtime.E005",
+        )
+    elif layer.get("BACKEND") == IN_MEMORY and not settings.DEBUG:
+        yield checks.Error(
+            "The in-memory channel layer is used with DEBUG off: no other process is rung.",
+            hint='Use "channels_redis.pubsub.RedisPubSubChannelLayer". For a single process on'
+            ' purpose, add "scheduler_realtime.E006" to SILENCED_SYSTEM_CHECKS.',
+            id="scheduler_realtime.E006",
+        )
+    elif layer.get("BACKEND", "").startswith("channels_redis.core."):
+        yield from _check_timeout(layer)
+
+
+def _check_timeout(layer: dict[str, Any]) -> Found:
+    hosts = layer.get("CONFIG", {}).get("hosts") or [None]
+    if not all(isinstance(host, dict) and "socket_timeout" in host for host in hosts):
+        yield checks.Warning(
+            "The Redis layer has no socket_timeout: redis-py's own of 5 s is as long as"
+            " channels_redis waits for a message, and idle sockets die of it.",
+            hint='Give each host as {"address": ..., "socket_timeout": 20}.',
+            id="scheduler_realtime.W007",
+        )
+
+
+def check_bindings() -> Found:
+    for binding in registry.bindings():
+        label = binding.model._meta.label
+        for fault in binding.faults():
+            yield checks.Error(
+                f"The binding of {label}: {fault}.",
+                hint="Correct the name in its ScheduleBinding or in SCHEDULER_REALTIME['MODELS'].",
+                obj=binding.model,
+                id="scheduler_realtime.E008",
+            )
+        if router.db_for_write(binding.model) != log.database():
+            yield checks.Error(
+                f"{label} is written to the database {router.db_for_write(binding.model)!r}, the"
+                f" log to {log.database()!r}: no transaction holds both.",
+                hint="Route the models of scheduler_realtime to the same database.",
+                obj=binding.model,
+                id="scheduler_realtime.E009",
+            )
+        if not issubclass(binding.model._default_manager._queryset_class, RealtimeQuerySet):
+            yield checks.Warning(
+                f"{label} is changed by bulk writes that send no signals and are not told.",
+                hint="Put `objects = RealtimeManager()` on it, or `with capture(...)` around them.",
+                obj=binding.model,
+                id="scheduler_realtime.W010",
+            )
+
+
+def check_database() -> Found:
+    connection = connections[log.database()]
+    if connection.vendor != "sqlite":
+        return
+    options = connection.settings_dict.get("OPTIONS", {})
+    if str(options.get("transaction_mode") or "").upper() not in {"IMMEDIATE", "EXCLUSIVE"}:
+        yield checks.Error(
+            "SQLite begins its transactions deferred: writers will meet `database is locked`.",
+            hint='Set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20} in DATABASES.',
+            id="scheduler_realtime.E011",
+        )
+
+
+def check_query_token() -> Found:
+    if conf().ALLOW_QUERY_TOKEN:
+        yield checks.Warning(
+            "Sockets may carry their token in the query, where proxies log it.",
+            hint="Set SCHEDULER_REALTIME['ALLOW_QUERY_TOKEN'] = False once no client needs it.",
+            id="scheduler_realtime.W012",
+        )

@@ -1,0 +1,181 @@
+"""What a client may say, and the one way to parse it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from .exceptions import BadFrame, InvalidMessage
+from .wire import plain
+
+MAX_NESTING: Final = 16
+"""JSON nesting of a client's frame; the deepest legal one has 3 levels."""
+
+Key = int | Annotated[str, Field(max_length=200)]
+Narrowing = Annotated[list[Key], Field(max_length=1000)] | None
+
+
+class _Data(BaseModel):
+    """Unknown keys are ignored: a newer client may send more than this server knows."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class HeartbeatData(_Data):
+    current_page: Annotated[str, Field(max_length=2000)] | None = None
+    active_schedule_date: Annotated[str, Field(max_length=40)] | None = None
+    position: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+
+
+class AckData(_Data):
+    ids: Annotated[list[int], Field(max_length=1000)] | None = None
+    id: int | None = None
+
+
+class AuthenticateData(_Data):
+    token: Annotated[str, Field(min_length=1, max_length=16 * 1024)]
+
+
+class SubscribeData(_Data):
+    types: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=100)] | None = (
+        None
+    )
+    models: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] | None = (
+        None
+    )
+    rooms: Narrowing = None
+    dates: Narrowing = None
+    surgeries: Narrowing = None
+
+
+class CancelData(_Data):
+    optimization_id: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ref: Annotated[str, Field(max_length=64)] | None = None
+
+
+class Heartbeat(_Command):
+    type: Literal["heartbeat"]
+    data: HeartbeatData = HeartbeatData()
+
+
+class Ack(_Command):
+    type: Literal["ack"]
+    data: AckData = AckData()
+
+
+class Authenticate(_Command):
+    type: Literal["authenticate"]
+    data: AuthenticateData
+
+
+class Subscribe(_Command):
+    type: Literal["subscribe"]
+    data: SubscribeData = SubscribeData()
+
+
+class Presence(_Command):
+    type: Literal["presence"]
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class CancelOptimization(_Command):
+    type: Literal["cancel_optimization"]
+    data: CancelData
+
+
+Command = Heartbeat | Ack | Authenticate | Subscribe | Presence | CancelOptimization
+
+NAMES: Final = (
+    "ack",
+    "authenticate",
+    "cancel_optimization",
+    "heartbeat",
+    "presence",
+    "subscribe",
+)
+"""Every command's name on the wire."""
+
+_ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(
+    Annotated[Command, Field(discriminator="type")]
+)
+
+
+def parse(text: str) -> Command:
+    """The command in a text frame. Raises `BadFrame` for everything that is not one."""
+    frame = _loaded(text)
+    ref = frame.get("ref")
+    ref = ref if isinstance(ref, str) and len(ref) <= 64 else None
+    try:
+        return _ADAPTER.validate_python(frame)
+    except ValidationError as error:
+        raise _bad(error, frame, ref) from None
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    if _nesting(text) > MAX_NESTING:
+        raise BadFrame("bad_json", f"The frame is nested more than {MAX_NESTING} levels deep.")
+    try:
+        frame = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        plain(frame, "frame")
+    except InvalidMessage as error:
+        raise BadFrame("bad_json", f"The frame cannot be taken: {error}.") from None
+    except (ValueError, RecursionError):
+        raise BadFrame("bad_json", "The frame is not JSON as RFC 8259 has it.") from None
+    if not isinstance(frame, dict):
+        raise BadFrame("bad_json", "A frame is one JSON object.")
+    return frame if frame.get("data") is not None else {**frame, "data": {}}
+
+
+def _nesting(text: str) -> int:
+    """An upper bound of the depth: brackets inside strings count too, which no legal frame has
+    so many of."""
+    if text.count("{") + text.count("[") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    return deepest
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return result
+
+
+def _bad(error: ValidationError, frame: dict[str, Any], ref: str | None) -> BadFrame:
+    first = error.errors()[0]
+    if first["type"].startswith("union_tag"):
+        kind = frame.get("type")
+        said = f"No command is called {kind[:64]!r}" if isinstance(kind, str) else "No type is given"
+        return BadFrame("unknown_type", f"{said}; there are {', '.join(NAMES)}.", ref=ref)
+    # The first element of `loc` is the discriminator, the command's own name.
+    fields = {
+        ".".join(map(str, fault["loc"][1:])) or "frame": fault["msg"] for fault in error.errors()
+    }
+    detail = "; ".join(f"{name}: {message}" for name, message in sorted(fields.items()))
+    return BadFrame("bad_data", detail[:500], fields=dict(list(fields.items())[:20]), ref=ref)
+
+

@@ -1,0 +1,145 @@
+"""SCHEDULER_REALTIME and the WEBSOCKET_* variables, read once as one frozen, typed object.
+
+A value is looked for in the `SCHEDULER_REALTIME` dict of the host's settings, then in the
+environment as `WEBSOCKET_<KEY>` (numbers only), then in the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+_NAME = "SCHEDULER_REALTIME"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conf:
+    """One value a setting. Times are seconds, sizes bytes, unless a line says otherwise."""
+
+    MODELS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Bindings as data: `app_label.Model` to the attributes of a `ScheduleBinding`."""
+
+    ROLES: str | None = None
+    """Dotted path to `user -> iterable of role names`. None: the names of the user's groups,
+    and `admin` for superusers."""
+
+    CHANNEL_LAYER: str = "default"
+    """The alias, in `CHANNEL_LAYERS`, of the layer that rings and carries ephemeral frames."""
+
+    ALLOW_QUERY_TOKEN: bool = True
+    """Whether `?token=` is a credential. It ends up in proxies' logs; turn it off once no client
+    needs it."""
+
+    ALLOWED_ORIGINS: Sequence[str] = ()
+    """Origins (`https://board.example`) allowed beside the request's own and
+    `CSRF_TRUSTED_ORIGINS`."""
+
+    HEARTBEAT_INTERVAL: float = 30
+    """How often a client is asked to send a heartbeat."""
+
+    CONNECTION_TIMEOUT: float = 120
+    """A socket that sent nothing for so long closes with 4408: four heartbeats missed."""
+
+    AUTHENTICATE_TIMEOUT: float = 10
+    """How long a socket may stay open without a credential."""
+
+    REVALIDATE_INTERVAL: float = 60
+    """How often the users of all local sockets are looked up again, in one query."""
+
+    MAX_CONNECTIONS: int = 1000
+    """Sockets one process takes; the next is closed with 4513."""
+
+    MAX_FRAME_BYTES: int = 64 * 1024
+    """A client's frame above this closes with 4413: the largest legal one is a few kilobytes."""
+
+    FRAMES_BURST: int = 20
+    """Frames a client may send at once: a page that opens sends five."""
+
+    FRAMES_PER_SECOND: float = 10
+    """Frames a client may send in the long run."""
+
+    MESSAGE_HISTORY_SIZE: int = 1000
+    """Messages the log keeps behind its head, at the least."""
+
+    MESSAGE_MIN_AGE: float = 600
+    """Nothing younger is trimmed: at 50 messages a second 1,000 rows are only 20 s."""
+
+    REPLAY_LIMIT: int = 500
+    """More missed messages than this, and reading the data afresh is cheaper than a replay."""
+
+    BULK_THRESHOLD: int = 50
+    """Objects one transaction may change before it is told as `bulk` messages."""
+
+    LOOK_INTERVAL: float = 0.25
+    """How often relays and hubs look at the log without being rung."""
+
+    STALE_AFTER: float = 5
+    """A hub that could not read the log for so long says `line` `stale`."""
+
+    MAILBOX_FRAMES: int = 256
+    """Frames that may wait for one slow socket before it has to catch up from the log."""
+
+    MAILBOX_BYTES: int = 1024 * 1024
+    """The same bound in bytes."""
+
+    SEND_TIMEOUT: float = 10
+    """A single send that takes longer ends the connection: the client does not read."""
+
+
+DEFAULTS = Conf()
+
+
+def unknown_keys() -> list[str]:
+    """The keys of the dict that mean nothing here, for a system check to complain about."""
+    known = {entry.name for entry in fields(Conf)}
+    return sorted(set(getattr(django_settings, _NAME, {})) - known)
+
+
+@lru_cache(maxsize=1)
+def conf() -> Conf:
+    """The settings in force. Raises `ImproperlyConfigured` for a value that cannot be used."""
+    given = dict(getattr(django_settings, _NAME, {}))
+    values: dict[str, Any] = {}
+    for entry in fields(Conf):
+        if entry.name in given:
+            values[entry.name] = _checked(entry.name, given[entry.name])
+        elif (text := os.environ.get(f"WEBSOCKET_{entry.name}")) is not None:
+            values[entry.name] = _from_environment(entry.name, text)
+    return Conf(**values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if _is_number(getattr(DEFAULTS, name)) and not (_is_number(value) and value > 0):
+        raise ImproperlyConfigured(f"{_NAME}[{name!r}] must be a number above 0, not {value!r}.")
+    return value
+
+
+def _from_environment(name: str, text: str) -> Any:
+    default = getattr(DEFAULTS, name)
+    if not _is_number(default):
+        return default
+    try:
+        return _checked(name, float(text))
+    except (ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(
+            f"The environment variable WEBSOCKET_{name} must be a number above 0, not {text!r}."
+        ) from None
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == _NAME:
+        conf.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="scheduler_realtime.conf")

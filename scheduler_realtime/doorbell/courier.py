@@ -1,0 +1,72 @@
+"""The courier: what goes out to the channel layer, in order, bounded, each with a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Final
+
+from channels.layers import get_channel_layer
+
+from scheduler_realtime.conf import conf
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP: Final = "realtime.log"
+"""The group every hub is in: rung with the new head after positions were given."""
+
+SEND_TIMEOUT: Final = 2.0
+"""Seconds a call of the layer may take before it is given up: a frozen Redis takes for ever."""
+
+WAITING: Final = 1000
+"""Ephemeral frames that wait for the layer at the most; the oldest go first."""
+
+
+class Courier:
+    """Sends to the layer from one task of one loop: in order, bounded, each with a time limit.
+
+    A ring that waits makes another to the same effect superfluous: rings fold into one.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=WAITING)
+        self._ring: dict[str, Any] | None = None
+        self._something = asyncio.Event()
+        self._failing = False
+
+    def put(self, group: str, message: dict[str, Any]) -> None:
+        """Queue a message. Only from the loop that runs `run`."""
+        if group == LOG_GROUP:
+            self._ring = message
+        else:
+            self._waiting.append((group, message))
+        self._something.set()
+
+    async def run(self) -> None:
+        """Send what is queued, for ever."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._ring is not None or self._waiting:
+                if self._ring is not None:
+                    item, self._ring = (LOG_GROUP, self._ring), None
+                else:
+                    item = self._waiting.popleft()
+                await self._deliver(*item)
+
+    async def _deliver(self, group: str, message: dict[str, Any]) -> None:
+        layer = get_channel_layer(conf().CHANNEL_LAYER)
+        if layer is None:
+            return
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await layer.group_send(group, message)
+        except Exception as error:  # noqa: BLE001 - a layer fails with its client's own errors
+            if not self._failing:
+                logger.warning("The channel layer is out (%r); the log's own look goes on.", error)
+            self._failing = True
+        else:
+            if self._failing:
+                logger.info("The channel layer is back.")
+            self._failing = False

@@ -1,0 +1,132 @@
+"""Ringing, and carrying ephemeral frames, from any thread of any process.
+
+Callable from any thread; never blocks the caller and never raises. A process with a hub hands
+everything to the hub's loop. A process without one (a WSGI worker, a command, a shell) has a
+background thread with a loop of its own, started at the first ring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import uuid
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from scheduler_realtime.conf import conf
+
+from .courier import LOG_GROUP, Courier
+
+
+class LocalHub(Protocol):
+    """What the doorbell needs of this process's hub. Callable from any thread."""
+
+    def wake(self) -> None: ...
+    def hear(self, message: dict[str, Any]) -> None: ...
+    def carry(self, group: str, message: dict[str, Any]) -> None: ...
+
+
+_hub: LocalHub | None = None
+_muted = False
+
+
+def attach(hub: LocalHub) -> None:
+    """Make this the hub of this process."""
+    global _hub  # noqa: PLW0603 - one hub a process is the design
+    _hub = hub
+
+
+def detach(hub: LocalHub) -> None:
+    """Forget the hub, if it is still this one."""
+    global _hub  # noqa: PLW0603 - one hub a process is the design
+    if _hub is hub:
+        _hub = None
+
+
+def mute(silent: bool) -> bool:
+    """Ring nothing while `silent`, for a host's own tests. Returns what it was before."""
+    global _muted  # noqa: PLW0603 - a switch of the whole process
+    before, _muted = _muted, silent
+    return before
+
+
+def wake() -> None:
+    """Something was committed: wake the local relay, or ring those of other processes."""
+    if _hub is not None:
+        _hub.wake()
+    else:
+        _send(LOG_GROUP, {"type": "realtime.ring"})
+
+
+def ring(head: int) -> None:
+    """Positions were given up to `head`: tell the hubs of all processes."""
+    _send(LOG_GROUP, {"type": "realtime.ring", "head": head})
+
+
+def carry(frame: dict[str, Any], groups: Iterable[str]) -> None:
+    """Send an ephemeral frame to groups, at most once to each socket, or not at all."""
+    names = sorted(groups)
+    message = {
+        "type": "realtime.frame",
+        "groups": names,
+        "frame": frame,
+        "token": uuid.uuid4().hex,
+    }
+    if _hub is not None:
+        _hub.hear(message)
+    for group in names:
+        _send(group, message)
+
+
+def _send(group: str, message: dict[str, Any]) -> None:
+    if _muted:
+        return
+    if _hub is not None:
+        _hub.carry(group, message)
+        return
+    layer = get_channel_layer(conf().CHANNEL_LAYER)
+    # Nobody but this very process hears an in-memory layer, and it has no hub to hear it.
+    if layer is not None and not isinstance(layer, InMemoryChannelLayer):
+        _background().put(group, message)
+
+
+class _Background(threading.Thread):
+    """The thread that rings for a process without a hub."""
+
+    def __init__(self) -> None:
+        super().__init__(name="realtime-doorbell", daemon=True)
+        self._loop = asyncio.new_event_loop()
+        self._courier = Courier()
+
+    def put(self, group: str, message: dict[str, Any]) -> None:
+        self._loop.call_soon_threadsafe(self._courier.put, group, message)
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._courier.run())
+
+
+_thread: _Background | None = None
+_starting = threading.Lock()
+
+
+def _background() -> _Background:
+    global _thread  # noqa: PLW0603 - one thread a process
+    with _starting:
+        if _thread is None or not _thread.is_alive():
+            _thread = _Background()
+            _thread.start()
+        return _thread
+
+
+def _after_fork() -> None:
+    """A child has neither its parent's threads nor its loop."""
+    global _hub, _thread, _starting  # noqa: PLW0603 - what the parent had is not ours
+    _hub, _thread, _starting = None, None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

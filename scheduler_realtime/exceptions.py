@@ -1,0 +1,67 @@
+"""Every error this package raises, in one tree, with its facts as attributes."""
+
+from __future__ import annotations
+
+
+class RealtimeError(Exception):
+    """The root: catch this to catch all of ours."""
+
+
+class InvalidMessage(RealtimeError, ValueError):
+    """A message that may not be sent, because no browser or database could take it.
+
+    `path` is where in the payload the fault is, as a dotted path (`data.changes.notes`);
+    `reason` says what is wrong with it. Nothing was stored or sent.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class InvalidAudience(RealtimeError, ValueError):
+    """Receivers that name nobody we could address."""
+
+
+class InvalidBinding(RealtimeError, TypeError):
+    """A `register()` call or a `MODELS` entry that does not fit its model."""
+
+
+class BadFrame(RealtimeError):
+    """A client's frame that is not acted upon. `code` and `detail` go back to the client.
+
+    `fields` is a mapping of field to what is wrong with it, or None; `ref` is the frame's own
+    reference, where it could be read.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        fields: dict[str, str] | None = None,
+        ref: str | None = None,
+    ) -> None:
+        self.code = code
+        self.detail = detail
+        self.fields = fields
+        self.ref = ref
+        super().__init__(f"{code}: {detail}")
+
+
+class TokenRejected(RealtimeError):
+    """A credential that does not open a socket. `close_code` is what the socket closes with."""
+
+    def __init__(self, detail: str, *, close_code: int) -> None:
+        self.detail = detail
+        self.close_code = close_code
+        super().__init__(detail)
+
+
+class HistoryGap(RealtimeError):
+    """The log no longer holds every message after a position. `reason` is the protocol's word."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the log cannot be read on from there: {reason}")

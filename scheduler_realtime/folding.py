@@ -1,0 +1,218 @@
+"""Folding: what one transaction did to one object, told once, and to many objects, in bulk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+from .messages import ScheduleUpdate
+from .wire import dumps
+
+BULK_OBJECTS: Final = 500
+"""Objects in one `bulk` message at the most: some 200 KiB of JSON."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A row of the log that waits for its position, its JSON columns parsed once asked for."""
+
+    id: int
+    tx: str
+    type: str
+    body: str
+    groups: str
+    left_groups: str
+    protected: str
+    scope_text: str
+    rewritten: bool = False
+    _parsed: tuple[dict[str, Any], dict[str, Any]] | None = field(default=None, repr=False)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether this is a captured change of one object."""
+        return self.type == ScheduleUpdate.type and self.scope_text.startswith('{"object"')
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self._both()[0]
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return self._both()[1]
+
+    @property
+    def before(self) -> set[str]:
+        """The groups that knew the object before this change."""
+        if self.data["action"] == "create":
+            return set()
+        return set(self.scope.get("before") or json.loads(self.groups))
+
+    def _both(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self._parsed is None:
+            self._parsed = (json.loads(self.body), json.loads(self.scope_text))
+        return self._parsed
+
+    def rewrite(
+        self,
+        data: dict[str, Any],
+        scope: dict[str, Any],
+        *,
+        before: set[str] | None = None,
+        groups: str | None = None,
+    ) -> Entry:
+        """Put other content into this row; `before` and `groups` say who sees it leave."""
+        if groups is not None:
+            self.groups = groups
+        if before is not None:
+            self.left_groups = dumps(sorted(before - set(json.loads(self.groups))))
+            scope = scope | {"before": sorted(before)}
+        self._parsed = (data, scope)
+        self.body, self.scope_text = dumps(data), dumps(scope)
+        self.rewritten = True
+        return self
+
+
+def fold(
+    entries: Sequence[Entry], *, bulk_threshold: int
+) -> tuple[list[Entry], list[int]]:
+    """What is left of the entries, in order, and the ids of the rows that are not.
+
+    Entries of one transaction stand together. A transaction with one row costs nothing here.
+    """
+    kept: list[Entry] = []
+    for _, together in groupby(entries, key=lambda entry: entry.tx):
+        rows = list(together)
+        kept += rows if len(rows) == 1 else _folded(rows, bulk_threshold)
+    survivors = {entry.id for entry in kept}
+    return kept, [entry.id for entry in entries if entry.id not in survivors]
+
+
+def _folded(rows: Sequence[Entry], bulk_threshold: int) -> list[Entry]:
+    """One transaction's rows: each object once, and beyond the threshold in bulk."""
+    objects: dict[tuple[str, str], Entry | None] = {}
+    result: list[Entry | tuple[str, str]] = []
+    for row in rows:
+        if not row.is_object:
+            result.append(row)
+            continue
+        key = (row.data["model"], str(row.data["surgery_id"]))
+        if key not in objects:
+            result.append(key)
+        earlier = objects.get(key)
+        objects[key] = row if earlier is None else _merged(earlier, row)
+    alive = [entry for entry in objects.values() if entry is not None]
+    bulk = {id(entry) for entry in alive} if len(alive) > bulk_threshold else set()
+    single = [
+        entry
+        for place in result
+        if (entry := objects[place] if isinstance(place, tuple) else place) is not None
+        and id(entry) not in bulk
+    ]
+    return single + (_bulk(alive) if bulk else [])
+
+
+def _merged(first: Entry, later: Entry) -> Entry | None:
+    """Two changes of one object as one change, or None where nothing came of them."""
+    one, two = first.data, later.data
+    data = two | {"affected_surgeries": []}
+    match one["action"], two["action"]:
+        case "create", "delete":
+            return None
+        case "create", _:
+            data["action"] = "create"
+            data["changes"], data["previous"] = one["changes"] | two["changes"], {}
+        case _, "delete":
+            data["previous"] = two["previous"] | one["previous"]
+        case _:
+            data["action"] = "update"
+            data["changes"], data["previous"] = _difference(
+                one["previous"] | two["previous"] | one["previous"],
+                one["changes"] | two["changes"],
+            )
+            if not data["changes"] and first.before == set(json.loads(later.groups)):
+                return None
+    before = first.before
+    groups = dumps(sorted(before)) if two["action"] == "delete" else later.groups
+    return first.rewrite(data, _joined([first.scope, later.scope]), before=before, groups=groups)
+
+
+def _difference(
+    previous: dict[str, Any], changes: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    real = {
+        name: value
+        for name, value in changes.items()
+        if name not in previous or previous[name] != value
+    }
+    return real, {name: previous[name] for name in real if name in previous}
+
+
+def _joined(scopes: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The scopes of several changes of one object as one: the last, with all places of all."""
+    result: dict[str, Any] = {}
+    for scope in scopes:
+        lists = {
+            name: _distinct([*result.get(name, []), *scope.get(name, [])])
+            for name in ("rooms", "dates", "spans")
+        }
+        result = result | scope | lists
+    return result
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list({dumps(value): value for value in values}.values())
+
+
+def _bulk(entries: Sequence[Entry]) -> list[Entry]:
+    """One `bulk` message for each audience and model, at most `BULK_OBJECTS` in each."""
+    shares: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        shares.setdefault(
+            (entry.groups, entry.left_groups, entry.protected, entry.data["model"]), []
+        ).append(entry)
+    return [
+        _bulk_message(share[start : start + BULK_OBJECTS])
+        for share in shares.values()
+        for start in range(0, len(share), BULK_OBJECTS)
+    ]
+
+
+_OBJECT_KEYS: Final = (
+    "surgery_id",
+    "action",
+    "room_id",
+    "schedule_date",
+    "changes",
+    "previous",
+)
+
+
+def _bulk_message(entries: Sequence[Entry]) -> Entry:
+    ids = [entry.data["surgery_id"] for entry in entries]
+    data = {
+        "action": "bulk",
+        "model": entries[0].data["model"],
+        "surgery_id": None,
+        "room_id": _shared(entries, "room_id"),
+        "schedule_date": _shared(entries, "schedule_date"),
+        "changes": {},
+        "previous": {},
+        "affected_surgeries": ids,
+        "objects": [{name: entry.data[name] for name in _OBJECT_KEYS} for entry in entries],
+    }
+    joined = _joined(entry.scope for entry in entries)
+    scope = {
+        "model": data["model"],
+        "surgeries": ids,
+        "rooms": joined["rooms"],
+        "dates": joined["dates"],
+    }
+    return entries[0].rewrite(data, scope)
+
+
+def _shared(entries: Sequence[Entry], name: str) -> Any:
+    values = _distinct(entry.data[name] for entry in entries)
+    return values[0] if len(values) == 1 else None

@@ -1,0 +1,88 @@
+"""Giving positions: contiguous, after the commit, under the lock of the log's one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from django.db import connections
+from django.db.models import Max
+
+from scheduler_realtime import folding
+from scheduler_realtime.folding import Entry
+from scheduler_realtime.models import Log, Message
+from .reading import database
+
+TURN: Final = 500
+"""Transactions that get their positions in one turn of a relay, which holds the lock so long."""
+
+DELETE_BATCH: Final = 500
+"""Folded rows deleted by one statement."""
+
+
+def sequence(
+    *,
+    bulk_threshold: int,
+    complete: Callable[[Sequence[Entry]], None] = lambda entries: None,
+) -> int | None:
+    """Give positions to what is committed and has none, inside the caller's transaction.
+
+    Returns how many messages got one, or None where another relay is at it. Positions are
+    contiguous; a message whose append began after another's commit had returned comes behind it,
+    and so do two changes of one row. All rows of one transaction get theirs together.
+    `complete` may fill in what the writer had no time for.
+    """
+    alias = database()
+    log = Log.objects.using(alias).select_for_update(skip_locked=True).filter(pk=1).first()
+    if log is None:
+        return None
+    entries = _waiting(alias)
+    if not entries:
+        return 0
+    kept, dropped = folding.fold(entries, bulk_threshold=bulk_threshold)
+    complete([entry for entry in kept if entry.is_object])
+    _write(alias, kept, dropped, log)
+    return len(kept)
+
+
+def _waiting(alias: str) -> list[Entry]:
+    """What waits, ordered by the last row of its transaction, then by row.
+
+    Of two transactions that changed one row, the second could only append there once the first
+    had committed, so its last row is later than every row of the first. An order by first rows
+    would not keep that.
+    """
+    waiting = Message.objects.using(alias).filter(position__isnull=True)
+    marked = (
+        waiting.order_by().values("tx").annotate(last=Max("id")).order_by("last")[:TURN]
+    )
+    last = dict(marked.values_list("tx", "last"))
+    rows = waiting.filter(tx__in=list(last)).values_list(
+        "id", "tx", "type", "body", "groups", "left_groups", "protected", "scope"
+    )
+    return sorted(
+        (Entry(*row) for row in rows.order_by()), key=lambda entry: (last[entry.tx], entry.id)
+    )
+
+
+def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], log: Log) -> None:
+    table = connections[alias].ops.quote_name(Message._meta.db_table)
+    numbered = list(enumerate(kept, start=log.head + 1))
+    plain = [(position, entry.id) for position, entry in numbered if not entry.rewritten]
+    rewritten = [
+        (position, entry.body, entry.groups, entry.left_groups, entry.scope_text, entry.id)
+        for position, entry in numbered
+        if entry.rewritten
+    ]
+    with connections[alias].cursor() as cursor:
+        if plain:
+            cursor.executemany(f"UPDATE {table} SET position = %s WHERE id = %s", plain)  # noqa: S608
+        if rewritten:
+            cursor.executemany(
+                f"UPDATE {table} SET position = %s, body = %s, groups = %s, left_groups = %s,"  # noqa: S608
+                " scope = %s WHERE id = %s",
+                rewritten,
+            )
+    for start in range(0, len(dropped), DELETE_BATCH):
+        Message.objects.using(alias).filter(pk__in=dropped[start : start + DELETE_BATCH]).delete()
+    Log.objects.using(alias).filter(pk=1).update(head=log.head + len(kept))

@@ -1,0 +1,102 @@
+"""Writing into the log: one lean INSERT in the transaction that caused the message."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from scheduler_realtime import doorbell, marks
+from scheduler_realtime.models import Message
+from scheduler_realtime.wire import dumps
+from .reading import database
+
+_COLUMNS: Final = (
+    "key",
+    "tx",
+    "type",
+    "actor",
+    "ack_required",
+    "expires_at",
+    "created_at",
+    "body",
+    "groups",
+    "left_groups",
+    "protected",
+    "scope",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A message that is about to be written. `data` and `scope` are plain JSON values already."""
+
+    type: str
+    data: dict[str, Any]
+    groups: frozenset[str]
+    left_groups: frozenset[str] = frozenset()
+    protected: frozenset[str] = frozenset()
+    scope: dict[str, Any] = field(default_factory=dict)
+    actor: object = None
+    ack_required: bool = False
+    expires_at: dt.datetime | None = None
+    key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+def append(drafts: Iterable[Draft], *, using: str | None = None) -> None:
+    """Write messages into the transaction in progress on `using`, or into one of their own.
+
+    They are committed or rolled back with it. After the commit the local relay is woken, without
+    waiting for anything. Raises `django.db.Error` where the database refuses them, which takes
+    the transaction down with it: a change that could not be told of must not be committed.
+    """
+    alias = using or database()
+    connection = connections[alias]
+    if not connection.in_atomic_block and connection.get_autocommit():
+        with transaction.atomic(using=alias):
+            append(drafts, using=alias)
+        return
+    mark = marks.mark_of(connection, on_commit=doorbell.wake)
+    rows = [_columns(draft, mark, connection) for draft in drafts]
+    with connection.cursor() as cursor:
+        if len(rows) == 1:
+            cursor.execute(_insert_sql(connection), rows[0])
+        elif rows:
+            cursor.executemany(_insert_sql(connection), rows)
+
+
+def _insert_sql(connection: Any) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(map(quote, _COLUMNS))
+    values = ", ".join(marks.SQL.get(connection.vendor, "%s") if c == "tx" else "%s" for c in _COLUMNS)
+    return f"INSERT INTO {quote(Message._meta.db_table)} ({names}) VALUES ({values})"  # noqa: S608
+
+
+def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
+    prepared = {
+        "key": draft.key,
+        "expires_at": draft.expires_at,
+        "created_at": timezone.now(),
+        "ack_required": draft.ack_required,
+    }
+    values: dict[str, Any] = {
+        name: Message._meta.get_field(name).get_db_prep_save(value, connection)
+        for name, value in prepared.items()
+    }
+    values |= {
+        "tx": mark,
+        "type": draft.type,
+        "actor": None if draft.actor is None else str(draft.actor),
+        "body": dumps(draft.data),
+        "groups": dumps(sorted(draft.groups)),
+        "left_groups": dumps(sorted(draft.left_groups)),
+        "protected": dumps(sorted(draft.protected)),
+        "scope": dumps(draft.scope),
+    }
+    own = connection.vendor in marks.SQL
+    return [values[name] for name in _COLUMNS if not (own and name == "tx")]

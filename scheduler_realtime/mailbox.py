@@ -1,0 +1,257 @@
+"""One socket's mailbox: a bounded queue, and the writer that empties it at the client's pace.
+
+Where `send` is the server's own callable the writer drives it by hand, in the caller's turn of
+the loop: a task for every send costs half as much again. Behind somebody's middleware it writes
+from a task, since what is driven by hand there acts in the name of the wrong task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from . import servers
+from .conf import conf
+from .servers import Rest, Send
+
+logger = logging.getLogger(__name__)
+
+CLOSE_GRACE: Final = 2.0
+"""Seconds a close frame may wait to be written before the connection is aborted."""
+
+HANDSHAKE_GRACE: Final = 12.0
+"""Seconds the client has to answer it: a little more than uvicorn waits, which then flushes what
+the client may never read."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """Something to write. `text` is asked at the last moment, and may say None: nothing.
+
+    `is_ephemeral` items are the first to go when there is no room.
+    """
+
+    text: Callable[[], str | None]
+    size: int
+    is_ephemeral: bool = False
+
+
+class Mailbox:
+    """A queue of items for one socket, and its writer. Belongs to one event loop.
+
+    `on_stuck` is called once, when a single send takes longer than `SEND_TIMEOUT`; `on_space`
+    whenever the queue has become half empty after it was not.
+    """
+
+    def __init__(
+        self, send: Send, *, on_stuck: Callable[[], None], on_space: Callable[[], None]
+    ) -> None:
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._on_stuck = on_stuck
+        self._on_space = on_space
+        self._queue: deque[Item] = deque()
+        self._bytes = 0
+        self._is_direct = servers.is_servers_own(send)
+        self._writer: asyncio.Task[None] | None = None
+        self._is_pumping = False
+        self._is_paused = False
+        self._close_code: int | None = None
+        self._is_over = False
+        self._stuck: asyncio.TimerHandle | None = None
+        self._abort: asyncio.TimerHandle | None = None
+        self.dropped = 0
+        servers.register_producer(send, self)
+
+    # Filling it.
+
+    def has_room(self, size: int) -> bool:
+        """Whether a durable item of that many bytes may be put in now."""
+        if len(self._queue) < conf().MAILBOX_FRAMES and self._bytes + size <= conf().MAILBOX_BYTES:
+            return True
+        self._drop_ephemeral()
+        return not self._queue or (
+            len(self._queue) < conf().MAILBOX_FRAMES and self._bytes + size <= conf().MAILBOX_BYTES
+        )
+
+    @property
+    def has_space(self) -> bool:
+        """Whether it is at most half full: the pace at which a connection catches up."""
+        return (
+            len(self._queue) <= conf().MAILBOX_FRAMES // 2
+            and self._bytes <= conf().MAILBOX_BYTES // 2
+        )
+
+    def put(self, item: Item) -> None:
+        """Queue an item and write what can be written at once. An ephemeral one that finds no
+        room pushes the oldest ephemeral one out, or is dropped itself."""
+        if self._is_over or self._close_code is not None:
+            return
+        if item.is_ephemeral and not self._make_room(item.size):
+            self.dropped += 1
+            return
+        self._queue.append(item)
+        self._bytes += item.size
+        self._pump()
+
+    def close(self, code: int) -> None:
+        """Write what waits, then close with this code; abort if the client does not read."""
+        if self._is_over or self._close_code is not None:
+            return
+        self._close_code = code
+        self._abort_in(CLOSE_GRACE)
+        self._pump()
+
+    def discard(self) -> None:
+        """Forget what waits."""
+        self._queue.clear()
+        self._bytes = 0
+
+    def finish(self) -> None:
+        """The socket is gone: stop all timers and the writer. Safe at any time, and twice."""
+        self._is_over = True
+        self.discard()
+        for timer in (self._stuck, self._abort):
+            if timer is not None:
+                timer.cancel()
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def abort(self) -> None:
+        """Cut the connection without a word: its client would not read one."""
+        self.finish()
+        servers.abort(self._send)
+
+    def _abort_in(self, delay: float) -> None:
+        if self._abort is not None:
+            self._abort.cancel()
+        self._abort = self._loop.call_later(delay, self.abort)
+
+    def _make_room(self, size: int) -> bool:
+        limit = conf()
+        while len(self._queue) >= limit.MAILBOX_FRAMES or self._bytes + size > limit.MAILBOX_BYTES:
+            oldest = next((item for item in self._queue if item.is_ephemeral), None)
+            if oldest is None:
+                return False
+            self._queue.remove(oldest)
+            self._bytes -= oldest.size
+            self.dropped += 1
+        return True
+
+    def _drop_ephemeral(self) -> None:
+        kept = [item for item in self._queue if not item.is_ephemeral]
+        self.dropped += len(self._queue) - len(kept)
+        self._queue = deque(kept)
+        self._bytes = sum(item.size for item in kept)
+
+    # Emptying it.
+
+    def _pump(self) -> None:
+        """Write until the queue is empty, the client is behind, or a task has taken over."""
+        if self._is_pumping or self._writer is not None or self._is_paused:
+            return
+        self._is_pumping = True
+        try:
+            if not self._is_direct:
+                if not self._is_over and (self._queue or self._close_code is not None):
+                    self._take_over(self._write_all(None))
+                return
+            while (message := self._next()) is not None:
+                rest = self._start(message)
+                if rest is not None:
+                    self._take_over(self._write_all(rest))
+                    return
+        finally:
+            self._is_pumping = False
+
+    def _next(self) -> dict[str, Any] | None:
+        """The next thing to send, or None where there is none now."""
+        while not self._is_over and not self._is_paused and self._queue:
+            item = self._queue.popleft()
+            self._bytes -= item.size
+            text = item.text()
+            if self.has_space:
+                self._on_space()
+            if text is not None:
+                return {"type": "websocket.send", "text": text}
+        if self._is_over or self._is_paused or self._close_code is None or self._queue:
+            return None
+        self._is_over = True
+        self._abort_in(HANDSHAKE_GRACE)
+        return {"type": "websocket.close", "code": self._close_code}
+
+    def _start(self, message: dict[str, Any]) -> Awaitable[None] | None:
+        """Drive one send by hand; what is left of it, or None where it is through."""
+        coroutine = self._send(message)
+        try:
+            waits_for = self._context.run(coroutine.send, None)
+        except StopIteration:
+            return None
+        except Exception as error:  # noqa: BLE001 - each server has its own errors for a lost client
+            self._lost(error)
+            return None
+        return Rest(coroutine, waits_for)
+
+    def _take_over(self, writing: Coroutine[Any, Any, None]) -> None:
+        self._writer = self._loop.create_task(writing, context=self._context)
+        self._writer.add_done_callback(self._written)
+
+    async def _write_all(self, begun: Awaitable[None] | None) -> None:
+        while True:
+            if begun is None:
+                message = self._next()
+                if message is None:
+                    return
+                begun = self._send(message)
+            self._watch()
+            try:
+                await begun
+            except Exception as error:  # noqa: BLE001 - each server has its own errors for a lost client
+                self._lost(error)
+                return
+            finally:
+                self._unwatch()
+            begun = None
+
+    def _written(self, writer: asyncio.Task[None]) -> None:
+        self._writer = None
+        if not writer.cancelled() and not self._is_over:
+            self._pump()
+
+    def _lost(self, error: Exception) -> None:
+        logger.debug("A client was gone before a frame could be written: %r", error)
+        self._is_over = True
+        self.discard()
+
+    def _watch(self) -> None:
+        self._unwatch()
+        self._stuck = self._loop.call_later(conf().SEND_TIMEOUT, self._on_stuck)
+
+    def _unwatch(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+    # Twisted's IPushProducer: daphne's transport buffers without bound, and says so this way.
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The transport's buffer is full."""
+        self._is_paused = True
+        self._watch()
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The client has read on."""
+        self._is_paused = False
+        self._unwatch()
+        self._loop.call_soon(self._pump)
+
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The transport is gone."""
+        self._is_paused = False
+        self._unwatch()

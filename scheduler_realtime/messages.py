@@ -1,0 +1,207 @@
+"""What a client may hear: one pydantic model a message type, its protected fields, its envelope."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from .exceptions import InvalidMessage
+from .wire import plain, utc_text
+
+Key = int | str
+"""A primary key as it stands on the wire."""
+
+
+def _text(value: Any) -> Any:
+    """Lazy strings, UUIDs and numbers given where a text is meant: `emergency_id=emergency.pk`."""
+    if isinstance(value, dict | list | bool) or value is None:
+        return value
+    return str(plain(value))
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Day = Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+def _clickable(url: str) -> str:
+    """Browsers drop control characters and take a backslash for a slash: neither may stand here."""
+    if any(character <= " " or character == "\\" for character in url):
+        raise ValueError("may hold no space, control character or backslash")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if parts.scheme not in {"", "http", "https"} or (parts.netloc and not parts.scheme):
+        raise ValueError("must be relative to this site, http or https")
+    return url
+
+
+Url = Annotated[
+    str, BeforeValidator(_text), AfterValidator(_clickable), Field(min_length=1, max_length=2000)
+]
+"""Relative to this site, or http and https: nothing that a click could run."""
+
+
+class Payload(BaseModel):
+    """The `data` of one message type. Unknown keys are kept: shapes may gain keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: ClassVar[str]
+    durable: ClassVar[bool] = True
+    ack_required_by_default: ClassVar[bool] = False
+    protected: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def checked(cls, data: dict[str, Any]) -> Self:
+        """The payload, or `InvalidMessage` naming the first field at fault."""
+        try:
+            return cls.model_validate(plain(data))
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(["data", *map(str, first["loc"])])
+            raise InvalidMessage(path, first["msg"]) from None
+
+
+class ScheduleUpdate(Payload):
+    type: ClassVar[str] = "schedule_update"
+
+    action: Literal["create", "update", "delete", "bulk"]
+    model: str | None = None
+    surgery_id: Key | None = None
+    room_id: Key | None = None
+    schedule_date: Day | None = None
+    changes: dict[str, Any] = Field(default_factory=dict)
+    previous: dict[str, Any] = Field(default_factory=dict)
+    affected_surgeries: list[Key] = Field(default_factory=list)
+
+
+class ConflictNotification(Payload):
+    type: ClassVar[str] = "conflict_notification"
+
+    conflict_id: Text
+    model: str | None = None
+    conflict_type: Text
+    severity: Literal["info", "warning", "error", "critical"]
+    description: Text
+    affected_surgeries: list[Key] = Field(default_factory=list)
+    suggested_actions: list[Any] = Field(default_factory=list)
+    status: Literal["open", "resolved"] = "open"
+
+
+class EmergencyAlert(Payload):
+    type: ClassVar[str] = "emergency_alert"
+    ack_required_by_default: ClassVar[bool] = True
+    protected: ClassVar[frozenset[str]] = frozenset({"patient_name"})
+
+    emergency_id: Text
+    emergency_type: Text
+    priority: Literal["immediate", "urgent", "high"]
+    description: Text
+    surgery_id: Key | None = None
+    patient_name: Text | None = None
+    surgery_type: Text | None = None
+    ack_required: bool = True
+    escalation: int = 0
+
+
+class ActionItem(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: Text
+    url: Url
+
+
+class SystemNotification(Payload):
+    type: ClassVar[str] = "system_notification"
+
+    notification_id: Text = Field(default_factory=lambda: str(uuid.uuid4()))
+    title: Text
+    message: Text
+    severity: Literal["info", "warning", "error", "critical"] = "info"
+    action_items: list[ActionItem] = Field(default_factory=list)
+    expires_at: Text | None = None
+    ack_required: bool = False
+
+
+class OptimizationProgress(Payload):
+    type: ClassVar[str] = "optimization_progress"
+
+    optimization_id: Text
+    progress_percentage: float = Field(ge=0, le=100)
+    current_iteration: int | None = Field(default=None, ge=0)
+    total_iterations: int | None = Field(default=None, ge=0)
+    current_score: float | None = None
+    best_score: float | None = None
+    time_elapsed: float | None = Field(default=None, ge=0)
+    status: Literal["queued", "running", "completed", "failed", "cancelled"] = "running"
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run has ended with this."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+
+class UserPresence(Payload):
+    type: ClassVar[str] = "user_presence"
+    durable: ClassVar[bool] = False
+
+    user_id: Key
+    action: Literal["join", "leave", "update"]
+    username: Text
+    role: Text | None = None
+    current_page: Text | None = None
+    active_schedule_date: Text | None = None
+    connection_id: Text | None = None
+
+
+class ReceiptUpdate(Payload):
+    type: ClassVar[str] = "receipt_update"
+    durable: ClassVar[bool] = False
+
+    id: int
+    user_id: Key
+    state: Literal["delivered", "acknowledged"]
+
+
+TYPES: Final[dict[str, type[Payload]]] = {
+    payload.type: payload
+    for payload in (
+        ScheduleUpdate,
+        ConflictNotification,
+        EmergencyAlert,
+        SystemNotification,
+        OptimizationProgress,
+        UserPresence,
+        ReceiptUpdate,
+    )
+}
+"""Every message type of the protocol, by its name on the wire."""
+
+RESYNC: Final = "resync"
+"""The type of a row in the log that tells everyone to read their data afresh."""
+
+
+def envelope(
+    type: str,  # noqa: A002 - the wire's own word
+    data: dict[str, Any],
+    *,
+    timestamp: dt.datetime,
+    position: int | None = None,
+    key: str | None = None,
+    user_id: Key | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """One frame as the protocol has it. `data` is plain already; `more` are `ref`, `early`."""
+    frame: dict[str, Any] = {"id": position} if position is not None else {}
+    frame |= {"type": type, "timestamp": utc_text(timestamp)}
+    if key is not None:
+        frame["key"] = key
+    if user_id is not None:
+        frame["user_id"] = user_id
+    return frame | more | {"data": data}

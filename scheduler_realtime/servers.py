@@ -1,0 +1,74 @@
+"""What we know of the servers we run under: whose `send` it is, and what lies behind it."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+"""An ASGI `send`."""
+
+
+class Rest:
+    """What is left of a coroutine that was driven by hand up to its first wait."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                result = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - handed on to whose it is
+                step = functools.partial(self._coroutine.throw, error)
+            else:
+                step = functools.partial(self._coroutine.send, result)
+            try:
+                waits_for = step()
+            except StopIteration:
+                return
+
+
+def is_servers_own(send: Send) -> bool:
+    """Whether nobody stands between us and a server whose `send` may be driven by hand."""
+    return _uvicorn_protocol(send) is not None or _daphne_protocol(send) is not None
+
+
+def _uvicorn_protocol(send: Send) -> Any:
+    owner = getattr(send, "__self__", None)
+    return owner if type(owner).__module__.startswith("uvicorn.protocols.websockets.") else None
+
+
+def _daphne_protocol(send: Send) -> Any:
+    if isinstance(send, functools.partial) and send.func.__module__ == "daphne.server":
+        return send.args[0]
+    return None
+
+
+def abort(send: Send) -> None:
+    """Cut the connection behind a server's own `send`, unread bytes and all."""
+    protocol = _uvicorn_protocol(send) or _daphne_protocol(send)
+    transport = getattr(protocol, "transport", None)
+    if transport is not None:
+        cut = getattr(transport, "abortConnection", None) or transport.abort
+        cut()
+
+
+def register_producer(send: Send, producer: object) -> None:
+    """On daphne, have `producer` told when the transport's buffer is full, and when not any more."""
+    protocol = _daphne_protocol(send)
+    if protocol is not None and protocol.transport is not None:
+        # daphne leaves its HTTP channel there, which paused reading, not us.
+        protocol.transport.unregisterProducer()
+        protocol.transport.registerProducer(producer, True)
+
+
+def before_daphne_stops(call: Callable[[], None]) -> None:
+    """Under daphne, which has no lifespan, call it when the reactor is about to stop."""
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and reactor.running:
+        reactor.addSystemEventTrigger("before", "shutdown", call)

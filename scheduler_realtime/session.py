@@ -1,0 +1,145 @@
+"""What one socket's client says, from its first frame to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final, assert_never
+
+from django.utils import timezone
+
+from . import close_codes, commands, identity
+from .commands import (
+    Ack,
+    Authenticate,
+    CancelOptimization,
+    Command,
+    Heartbeat,
+    Presence,
+    Subscribe,
+)
+from .conf import conf
+from .connection import Connection
+from .exceptions import BadFrame, TokenRejected
+from .hub import Hub
+from .ratelimit import TokenBucket
+
+logger = logging.getLogger(__name__)
+
+BAD_FRAMES: Final = (5, 60.0)
+"""So many bad frames within so many seconds close the socket."""
+
+REFUSED_FRAMES: Final = (100, 10.0)
+"""So many frames over the rate limit within so many seconds close the socket."""
+
+
+class _Strikes:
+    """Whether something happened too often of late."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._times: deque[float] = deque(maxlen=limit)
+        self._seconds = seconds
+
+    def add(self) -> bool:
+        """Count one more, and say whether that is the limit."""
+        self._times.append(time.monotonic())
+        return (
+            len(self._times) == self._times.maxlen
+            and self._times[-1] - self._times[0] <= self._seconds
+        )
+
+
+class Session:
+    """Acts on the frames of one socket. Its handlers only touch memory, `authenticate` apart."""
+
+    def __init__(self, hub: Hub, connection: Connection) -> None:
+        self._hub = hub
+        self._connection = connection
+        self._bucket = TokenBucket(conf().FRAMES_BURST, conf().FRAMES_PER_SECOND)
+        self._bad = _Strikes(*BAD_FRAMES)
+        self._refused = _Strikes(*REFUSED_FRAMES)
+
+    async def receive(self, message: Mapping[str, Any]) -> None:
+        """Act on one ASGI `websocket.receive`."""
+        connection = self._connection
+        connection.heard_at = asyncio.get_running_loop().time()
+        if is_too_large(message):
+            connection.close(close_codes.FRAME_TOO_LARGE)
+            return
+        if not self._bucket.take():
+            connection.complain("rate_limited", "Too many frames; slow down.")
+            if self._refused.add():
+                connection.close(close_codes.TOO_MANY)
+            return
+        try:
+            await self._act(parsed(message))
+        except BadFrame as bad:
+            connection.complain(bad.code, bad.detail, ref=bad.ref, fields=bad.fields)
+            if self._bad.add():
+                connection.close(close_codes.TOO_MANY_BAD_FRAMES)
+
+    async def _act(self, command: Command) -> None:
+        match command:
+            case Heartbeat():
+                self._heartbeat(command)
+            case Authenticate():
+                await self._authenticate(command)
+            case Subscribe():
+                self._subscribe(command)
+            case Presence():
+                self._connection.say(
+                    "presence_state", {"users": self._hub.roster.users()}, command.ref
+                )
+            case Ack() | CancelOptimization():
+                detail = f"This server takes no {command.type}."
+                self._connection.complain("not_permitted", detail, ref=command.ref)
+            case _:
+                assert_never(command)
+
+    def _heartbeat(self, command: Heartbeat) -> None:
+        connection, said = self._connection, command.data
+        if said.current_page is not None or said.active_schedule_date is not None:
+            self._hub.roster.note(connection, said.current_page, said.active_schedule_date)
+        answer = {"server_time": timezone.now(), "position": self._hub.promised(connection)}
+        connection.say("heartbeat_ack", answer, command.ref)
+
+    async def _authenticate(self, command: Authenticate) -> None:
+        connection = self._connection
+        try:
+            found = await identity.authenticate(command.data.token)
+        except TokenRejected as refusal:
+            connection.complain("token_rejected", refusal.detail, ref=command.ref)
+            return
+        if found.user_id != connection.identity.user_id:
+            detail = "The token is another user's; open another socket for that user."
+            connection.complain("token_rejected", detail, ref=command.ref)
+            return
+        self._hub.identify(connection, found)
+        answer = {"token_expires_at": connection.expires_at}
+        connection.say("authenticated", answer, command.ref)
+
+    def _subscribe(self, command: Subscribe) -> None:
+        asked = command.data.model_dump(exclude_none=True)
+        self._connection.wanted = {
+            name: frozenset(map(str, values)) for name, values in asked.items()
+        } or None
+        self._connection.say("subscribed", asked, command.ref)
+
+
+def is_too_large(message: Mapping[str, Any]) -> bool:
+    """Whether a frame has more bytes than any of ours may have."""
+    text, limit = message.get("text"), conf().MAX_FRAME_BYTES
+    if text is None:
+        return len(message.get("bytes") or b"") > limit
+    return len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit)
+
+
+def parsed(message: Mapping[str, Any]) -> Command:
+    """The command in a frame. Raises `BadFrame`."""
+    text = message.get("text")
+    if text is None:
+        raise BadFrame("bad_json", "A frame is one JSON object, in a text frame.")
+    return commands.parse(text)

@@ -1,0 +1,141 @@
+"""The tail thread of a hub: it runs the relay and reads the log, and hands pages to the loop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from django.db import connections
+
+from . import doorbell, log
+from .conf import conf
+from .exceptions import HistoryGap
+from .relay import Relay
+
+logger = logging.getLogger(__name__)
+
+BUSY_PAUSE: Final = 0.005
+"""Seconds until a relay that found another at work looks again for what that one left over."""
+
+AHEAD: Final = 8
+"""Pages that may wait for the loop: beyond it the thread waits, instead of filling memory."""
+
+BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
+"""Seconds between tries while the database is out; the last goes on."""
+
+
+class Reader(Protocol):
+    """What the thread needs of its hub. Each call is made in the thread, and only hands over."""
+
+    def start_at(self, state: log.State) -> None: ...
+    def arrive(self, page: log.Page, read_at: float) -> None: ...
+    def alert(self, rows: tuple[log.Row, ...]) -> None: ...
+    def replaced(self, state: log.State, reason: str) -> None: ...
+
+
+class Tail(threading.Thread):
+    """Turns the relay and follows the log, when woken and four times a second by itself."""
+
+    def __init__(self, reader: Reader | None) -> None:
+        super().__init__(name="realtime-tail", daemon=True)
+        self._reader = reader
+        self._woken = threading.Event()
+        self._is_stopping = False
+        self._credits = threading.Semaphore(AHEAD)
+        self._relay = Relay()
+        self._position: int | None = None
+        self._epoch = ""
+        self._failures = 0
+
+    def wake(self) -> None:
+        """There may be something to do. From any thread."""
+        self._woken.set()
+
+    def taken(self) -> None:
+        """The loop has dealt with one page. From any thread."""
+        self._credits.release()
+
+    def stop(self) -> None:
+        """End after the turn in progress. From any thread."""
+        self._is_stopping = True
+        self._woken.set()
+        self._credits.release()
+
+    def run(self) -> None:
+        pause = 0.0
+        while not self._is_stopping:
+            self._woken.wait(pause)
+            self._woken.clear()
+            pause = self._guarded(self._turn)
+        connections.close_all()
+
+    def _guarded(self, turn: Callable[[], float]) -> float:
+        """One turn; how long to wait for the next. A thread that must outlive every error."""
+        try:
+            pause = turn()
+        except Exception:
+            if not self._failures:
+                logger.exception("The log cannot be read; trying again until it can.")
+            connections.close_all()  # a connection whose backend was killed fails for ever
+            pause = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
+            self._failures += 1
+            return pause
+        if self._failures:
+            logger.warning("The log can be read again, after %d failed tries.", self._failures)
+        self._failures = 0
+        return pause
+
+    def _turn(self) -> float:
+        self._relay.prepare()
+        turn = self._relay.turn()
+        if turn.given:
+            doorbell.ring(turn.state.head)
+        if self._reader is not None:
+            self._follow(self._reader, turn.state)
+        return BUSY_PAUSE if turn.is_busy else conf().LOOK_INTERVAL
+
+    def _follow(self, reader: Reader, state: log.State) -> None:
+        """Read on, where the head says that there is something: idle looks are one statement."""
+        read_at = time.monotonic()
+        if self._position is None:
+            self._position, self._epoch = state.head, state.epoch
+            reader.start_at(state)
+        if (state.head, state.epoch) == (self._position, self._epoch):
+            self._hand_over(reader, log.Page(rows=(), state=state), read_at)
+            return
+        try:
+            while self._read_page(reader) and not self._is_stopping:
+                pass
+        except HistoryGap as gap:
+            self._start_over(reader, log.state(), gap.reason)
+
+    def _read_page(self, reader: Reader) -> bool:
+        """Read one page behind the position, and say whether there may be another."""
+        read_at = time.monotonic()
+        page = log.read_after(self._position or 0)
+        if page.state.epoch != self._epoch:
+            self._start_over(reader, page.state, "epoch_changed")
+            return False
+        self._hand_over(reader, page, read_at)
+        return len(page.rows) == log.PAGE
+
+    def _hand_over(self, reader: Reader, page: log.Page, read_at: float) -> None:
+        if page.rows:
+            self._position = page.rows[-1].position
+            if len(page.rows) == log.PAGE:  # a long way to go: alerts do not wait for it
+                alerts = log.read_alerts_after(self._position)
+                if alerts:
+                    reader.alert(alerts)
+        self._credits.acquire()
+        reader.arrive(page, read_at)
+
+    def _start_over(self, reader: Reader, state: log.State, reason: str) -> None:
+        """The log is not the one we knew, or lost what we had not read: begin at its head."""
+        if reason == "ahead":
+            log.renew_epoch(known=self._epoch)
+            state, reason = log.state(), "epoch_changed"
+        self._position, self._epoch = state.head, state.epoch
+        reader.replaced(state, reason)

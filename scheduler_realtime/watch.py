@@ -1,0 +1,95 @@
+"""The watch of a hub: once a second, who has gone silent, whose token ends, whether the log is
+still being read; once a minute, who every user still is."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from django.utils import timezone
+
+from . import books, close_codes, identity
+from .conf import conf
+from .exceptions import TokenRejected
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .hub import Hub
+
+logger = logging.getLogger(__name__)
+
+ROUND: Final = 1.0
+"""Seconds between two rounds."""
+
+WARNING: Final = dt.timedelta(seconds=60)
+"""How long before its token ends a client is told."""
+
+
+class Watch:
+    """Goes its rounds for a hub. `read_at` is when the log was last read, on the monotonic clock."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.read_at = time.monotonic()
+        self._stale_since: dt.datetime | None = None
+        self._looked_up_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Go round, for ever."""
+        while True:
+            await asyncio.sleep(ROUND)
+            try:
+                self._line()
+                for connection in tuple(self._hub.connections):
+                    self._check(connection)
+                await self._look_up()
+            except Exception:
+                logger.exception("A round of the watch failed; the next one goes on.")
+
+    def _line(self) -> None:
+        """Say when the log cannot be read, and when it can be again."""
+        silent = time.monotonic() - self.read_at
+        if self._stale_since is None and silent > conf().STALE_AFTER:
+            self._stale_since = timezone.now() - dt.timedelta(seconds=silent)
+            self._say("stale", self._stale_since)
+        elif self._stale_since is not None and silent <= conf().STALE_AFTER:
+            self._stale_since = None
+            self._say("live", timezone.now())
+
+    def _say(self, state: str, since: dt.datetime) -> None:
+        for connection in tuple(self._hub.connections):
+            position = self._hub.promised(connection)
+            connection.say("line", {"state": state, "since": since, "position": position})
+
+    def _check(self, connection: Connection) -> None:
+        if asyncio.get_running_loop().time() - connection.heard_at > conf().CONNECTION_TIMEOUT:
+            connection.close(close_codes.SILENT_CLIENT)
+            return
+        left = connection.expires_at - timezone.now()
+        if left <= dt.timedelta(0):
+            connection.close(close_codes.UNAUTHENTICATED)
+        elif left <= WARNING and not connection.is_warned:
+            connection.is_warned = True
+            connection.say("token_expiring", {"token_expires_at": connection.expires_at})
+
+    async def _look_up(self) -> None:
+        """Look every local user up again, all in one query: roles, clearance, still active."""
+        if time.monotonic() - self._looked_up_at < conf().REVALIDATE_INTERVAL:
+            return
+        self._looked_up_at = time.monotonic()
+        claims = {connection.identity.claims for connection in self._hub.connections}
+        if not claims:
+            return
+        found = await books.run(identity.identities, claims)
+        for connection in tuple(self._hub.connections):
+            if connection.identity.claims in found:
+                self._apply(connection, found[connection.identity.claims])
+
+    def _apply(self, connection: Connection, known: identity.Identity | None) -> None:
+        try:
+            self._hub.identify(connection, identity.admitted(known))
+        except TokenRejected as refusal:
+            connection.close(refusal.close_code)
