@@ -16,21 +16,29 @@ from tests.harness.redis_server import ForeignRedis, RedisServer
 from tests.harness.site import Site
 
 MARKERS = (
-    "postgres: starts PostgreSQL",
     "servers: starts real servers of the demo project",
+    "postgres: starts PostgreSQL on its own account, whatever TEST_BACKEND is",
     "browser: opens Chromium",
     "slow: takes more than two seconds",
-    "sqlite_only: says nothing new on PostgreSQL and Redis",
+    "sqlite_only: its own database must be SQLite, or it says nothing new on PostgreSQL",
+    "postgres_only: its own database must be PostgreSQL, or its layer Redis",
 )
 
-# A test that asks for one of these chooses its own database, whatever TEST_BACKEND is.
+# A test that asks for one of these brings its own database.
 REAL_PARTS = {
     "postgres_server": "postgres",
+    "stopped_postgres": "postgres",
     "embedded_site": "servers",
     "clustered_site": "servers",
     "embedded": "servers",
     "clustered": "servers",
     "open_browser": "browser",
+}
+
+# What a run on that backend leaves to the other one.
+LEFT_OUT = {
+    "sqlite": {"postgres_only"},
+    "postgres": {"sqlite_only", "servers", "postgres", "browser"},
 }
 
 
@@ -46,12 +54,16 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the real parts it asks for, before `-m` chooses among them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by the real parts it asks for, and leave out what the other run is for."""
     for item in items:
         for name in getattr(item, "fixturenames", ()):
             if marker := REAL_PARTS.get(name):
                 item.add_marker(marker)
+    left_out = LEFT_OUT[backend.name()]
+    elsewhere = [item for item in items if left_out & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,6 @@ def test_a_database_is_a_copy_of_its_template(
         postgres_server.drop_database(name)
 
 
-@pytest.mark.postgres
 @pytest.mark.parametrize("how", ["kill", "restart", "immediate"])
 def test_what_was_committed_outlives_the_server(
     stopped_postgres: tuple[PostgresServer, Seeded], how: str
