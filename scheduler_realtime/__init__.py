@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .actor import acting_as
     from .audience import Audience
+    from .binding import ScheduleBinding
     from .broadcasts import (
         abroadcast_conflict_notification,
         abroadcast_emergency_alert,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         TokenRejected,
     )
     from .querysets import RealtimeManager, RealtimeQuerySet, capture
-    from .binding import ScheduleBinding
     from .registry import register
 
 __version__ = "0.1.0"

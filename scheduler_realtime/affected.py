@@ -11,8 +11,8 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from . import log
-from .folding import Entry
 from .binding import Interval, ScheduleBinding
+from .folding import Entry
 from .registry import binding_labelled
 from .wire import plain
 

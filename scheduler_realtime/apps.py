@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SchedulerRealtimeConfig(AppConfig):
+    """The app, as it stands in INSTALLED_APPS: `scheduler_realtime`."""
+
     name = "scheduler_realtime"
     verbose_name = _("Realtime")
     default_auto_field = "django.db.models.BigAutoField"

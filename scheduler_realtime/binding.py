@@ -68,8 +68,7 @@ class ScheduleBinding:
 
     @property
     def runs_host_code(self) -> bool:
-        """Whether describing a change may run the host's code or a query, so that a savepoint
-        must stand around it."""
+        """Whether describing a change may run the host's code or a query: not without a savepoint."""
         return type(self).audience is not ScheduleBinding.audience or any(
             not self._is_column(path) for path in self._paths()
         )
@@ -86,9 +85,11 @@ class ScheduleBinding:
         if isinstance(day, dt.date):
             return day
         interval = self.interval_of(instance)
-        return None if interval is None else timezone.localtime(
-            interval.start, timezone.get_default_timezone()
-        ).date()
+        return (
+            None
+            if interval is None
+            else timezone.localtime(interval.start, timezone.get_default_timezone()).date()
+        )
 
     def interval_of(self, instance: models.Model) -> Interval | None:
         """From when to when, or None for what has no start."""
@@ -140,7 +141,7 @@ class ScheduleBinding:
     def faults(self) -> Iterator[str]:
         """What is wrong with the binding, in sentences, for the system check."""
         for path in self._paths():
-            if not (self._is_field_path(path) or callable(self._method(path))):
+            if not (self._is_field_path(path) or self._is_method(path)):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
         for name in [*(self.tracked or ()), *self.protected]:
             if not self._is_field(name):
@@ -191,9 +192,11 @@ class ScheduleBinding:
         own = getattr(type(self), name, None)
         return own if callable(own) and not hasattr(ScheduleBinding, name) else None
 
-    def _method(self, path: Path) -> Callable[..., Any] | None:
-        method = self._method_of_binding(path) or getattr(self.model, path, None)
-        return method if callable(method) or isinstance(method, property) else None
+    def _is_method(self, path: Path) -> bool:
+        if self._method_of_binding(path) is not None:
+            return True
+        method = getattr(self.model, path, None)
+        return callable(method) or isinstance(method, property)
 
     def _value(self, instance: models.Model, path: Path | None) -> Any:
         if path is None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from urllib.parse import parse_qs
 
 from . import books, log
 from .conf import conf
+from .connection import Connection
 from .exceptions import HistoryGap
+from .identity import Identity
 from .log import Row
-
-if TYPE_CHECKING:
-    from .connection import Connection
-    from .hub import Hub
-    from .identity import Identity
+from .ring import Ring
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +21,16 @@ PAGE: Final = 200
 """Rows looked at before asking again whether the mailbox has space."""
 
 _LARGEST: Final = 2**63 - 1
+
+
+class Leader(Protocol):
+    """What those who catch up need of the hub they follow."""
+
+    ring: Ring
+    position: int
+    epoch: str
+
+    def promised(self, connection: Connection) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,7 @@ class Resumption:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         return cls(since=given.get("since", [None])[0], epoch=given.get("epoch", [None])[0])
 
-    async def judge(self, hub: Hub, identity: Identity) -> Verdict:
+    async def judge(self, hub: Leader, identity: Identity) -> Verdict:
         """Whether everything this user missed can be sent again: all of it, or nothing."""
         if self.since is None:
             return Verdict()
@@ -73,7 +81,7 @@ class Resumption:
         return Verdict(recovered=True, since=since)
 
 
-async def _missed(hub: Hub, identity: Identity, since: int) -> int:
+async def _missed(hub: Leader, identity: Identity, since: int) -> int:
     """How many messages for this user lie behind a position, counted no further than needed."""
     count, position = 0, since
     while position < hub.position and count <= conf().REPLAY_LIMIT:
@@ -85,7 +93,7 @@ async def _missed(hub: Hub, identity: Identity, since: int) -> int:
     return count
 
 
-async def rows_after(hub: Hub, position: int) -> tuple[Row, ...]:
+async def rows_after(hub: Leader, position: int) -> tuple[Row, ...]:
     """The next rows behind a position, from memory where they are there. Raises `HistoryGap`."""
     rows = hub.ring.after(position, PAGE)
     if rows is None:
@@ -94,7 +102,7 @@ async def rows_after(hub: Hub, position: int) -> tuple[Row, ...]:
     return rows
 
 
-async def catch_up(hub: Hub, connection: Connection, *, says_so: bool) -> None:
+async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> None:
     """Bring a connection level with the hub, and turn it live in the same step of the loop."""
     try:
         while connection.position < hub.position:

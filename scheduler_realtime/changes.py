@@ -11,9 +11,9 @@ from django.db import connections, models, transaction
 from . import log
 from .actor import current_actor
 from .audience import EVERYONE
+from .binding import ScheduleBinding
 from .exceptions import InvalidMessage
 from .messages import RESYNC, ScheduleUpdate
-from .binding import ScheduleBinding
 from .wire import plain
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,9 @@ def _draft(
         groups=entitled,
         left_groups=left,
         protected=binding.protected_names,
-        scope=_scope(binding, data, places, known if known != entitled else None),
+        scope=_scope(
+            binding, data, places, known if before is not None and known != entitled else None
+        ),
         actor=current_actor(),
     )
 
@@ -188,9 +190,15 @@ def _scope(
     places: Sequence[dict[str, Any]],
     before: frozenset[str] | None,
 ) -> dict[str, Any]:
-    """What subscribers narrow by and the relay completes from. `object` stands first: by it a
-    relay knows a captured change without parsing."""
-    scope: dict[str, Any] = {_OBJECT: True, "model": binding.label, "surgeries": [data["surgery_id"]]}
+    """What subscribers narrow by and the relay completes from.
+
+    `object` stands first: by it a relay knows a captured change without parsing.
+    """
+    scope: dict[str, Any] = {
+        _OBJECT: True,
+        "model": binding.label,
+        "surgeries": [data["surgery_id"]],
+    }
     for name, key in (("rooms", "room"), ("dates", "date")):
         scope[name] = list(dict.fromkeys(p[key] for p in places if p[key] is not None))
     scope["spans"] = [

@@ -37,6 +37,7 @@ def _listed(check: Any) -> Any:
 
 
 def check_settings() -> Found:
+    """Keys that mean nothing, and values that cannot be used."""
     for key in unknown_keys():
         yield checks.Error(
             f"SCHEDULER_REALTIME has an unknown key {key!r}.",
@@ -50,6 +51,7 @@ def check_settings() -> Found:
 
 
 def check_application() -> Found:
+    """What a socket cannot be opened without."""
     if not apps.is_installed("channels"):
         yield checks.Error(
             "`channels` is not in INSTALLED_APPS.",
@@ -66,6 +68,7 @@ def check_application() -> Found:
 
 
 def check_layer() -> Found:
+    """A channel layer that is missing, or does not reach other processes."""
     alias = conf().CHANNEL_LAYER
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get(alias)
     if layer is None:
@@ -98,6 +101,7 @@ def _check_timeout(layer: dict[str, Any]) -> Found:
 
 
 def check_bindings() -> Found:
+    """Bindings that name what is not there, or cannot keep the promise."""
     for binding in registry.bindings():
         label = binding.model._meta.label
         for fault in binding.faults():
@@ -115,7 +119,7 @@ def check_bindings() -> Found:
                 obj=binding.model,
                 id="scheduler_realtime.E009",
             )
-        if not issubclass(binding.model._default_manager._queryset_class, RealtimeQuerySet):
+        if not isinstance(binding.model._default_manager.all(), RealtimeQuerySet):
             yield checks.Warning(
                 f"{label} is changed by bulk writes that send no signals and are not told.",
                 hint="Put `objects = RealtimeManager()` on it, or `with capture(...)` around them.",
@@ -125,6 +129,7 @@ def check_bindings() -> Found:
 
 
 def check_database() -> Found:
+    """A database whose writers get into each other's way."""
     connection = connections[log.database()]
     if connection.vendor != "sqlite":
         return
@@ -138,6 +143,7 @@ def check_database() -> Found:
 
 
 def check_query_token() -> Found:
+    """What should not be deployed: a credential that proxies log."""
     if conf().ALLOW_QUERY_TOKEN:
         yield checks.Warning(
             "Sockets may carry their token in the query, where proxies log it.",

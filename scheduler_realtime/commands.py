@@ -24,21 +24,29 @@ class _Data(BaseModel):
 
 
 class HeartbeatData(_Data):
+    """Where the user is, and how far the client has got."""
+
     current_page: Annotated[str, Field(max_length=2000)] | None = None
     active_schedule_date: Annotated[str, Field(max_length=40)] | None = None
     position: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
 
 
 class AckData(_Data):
+    """Positions of the messages that are acknowledged."""
+
     ids: Annotated[list[int], Field(max_length=1000)] | None = None
     id: int | None = None
 
 
 class AuthenticateData(_Data):
+    """A fresh access token."""
+
     token: Annotated[str, Field(min_length=1, max_length=16 * 1024)]
 
 
 class SubscribeData(_Data):
+    """Lists that narrow what is sent; an absent one does not."""
+
     types: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=100)] | None = (
         None
     )
@@ -51,6 +59,8 @@ class SubscribeData(_Data):
 
 
 class CancelData(_Data):
+    """Which run is to stop."""
+
     optimization_id: Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -61,31 +71,43 @@ class _Command(BaseModel):
 
 
 class Heartbeat(_Command):
+    """The client is there."""
+
     type: Literal["heartbeat"]
     data: HeartbeatData = HeartbeatData()
 
 
 class Ack(_Command):
+    """Messages were seen by a person."""
+
     type: Literal["ack"]
     data: AckData = AckData()
 
 
 class Authenticate(_Command):
+    """The first frame of who could set no credential, or a fresh token for an old one."""
+
     type: Literal["authenticate"]
     data: AuthenticateData
 
 
 class Subscribe(_Command):
+    """Send only what fits."""
+
     type: Literal["subscribe"]
     data: SubscribeData = SubscribeData()
 
 
 class Presence(_Command):
+    """Who is here?"""
+
     type: Literal["presence"]
     data: dict[str, Any] = Field(default_factory=dict)
 
 
 class CancelOptimization(_Command):
+    """Stop a run."""
+
     type: Literal["cancel_optimization"]
     data: CancelData
 
@@ -102,9 +124,7 @@ NAMES: Final = (
 )
 """Every command's name on the wire."""
 
-_ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(
-    Annotated[Command, Field(discriminator="type")]
-)
+_ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
 def parse(text: str) -> Command:
@@ -134,8 +154,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def _nesting(text: str) -> int:
-    """An upper bound of the depth: brackets inside strings count too, which no legal frame has
-    so many of."""
+    """How deep the brackets of a JSON text are nested, strings apart."""
     if text.count("{") + text.count("[") <= MAX_NESTING:
         return 0
     depth = deepest = 0
@@ -169,7 +188,9 @@ def _bad(error: ValidationError, frame: dict[str, Any], ref: str | None) -> BadF
     first = error.errors()[0]
     if first["type"].startswith("union_tag"):
         kind = frame.get("type")
-        said = f"No command is called {kind[:64]!r}" if isinstance(kind, str) else "No type is given"
+        said = (
+            f"No command is called {kind[:64]!r}" if isinstance(kind, str) else "No type is given"
+        )
         return BadFrame("unknown_type", f"{said}; there are {', '.join(NAMES)}.", ref=ref)
     # The first element of `loc` is the discriminator, the command's own name.
     fields = {
@@ -177,5 +198,3 @@ def _bad(error: ValidationError, frame: dict[str, Any], ref: str | None) -> BadF
     }
     detail = "; ".join(f"{name}: {message}" for name, message in sorted(fields.items()))
     return BadFrame("bad_data", detail[:500], fields=dict(list(fields.items())[:20]), ref=ref)
-
-

@@ -83,7 +83,7 @@ class Connection:
 
     def say(self, type: str, data: Mapping[str, Any], ref: str | None = None) -> None:  # noqa: A002
         """Put a control frame into the mailbox."""
-        more = {} if ref is None else {"ref": ref}
+        more: dict[str, Any] = {} if ref is None else {"ref": ref}
         text = dumps(envelope(type, plain(data), timestamp=timezone.now(), **more))
         self.mailbox.put(Item(text=lambda: text, size=len(text)))
 

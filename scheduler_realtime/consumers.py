@@ -26,7 +26,7 @@ class RealtimeConsumer(AsyncConsumer):
     Expects `scope["realtime_identity"]` from `JWTAuthMiddleware`.
     """
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Not Channels' own: it skips `disconnect` when a handler raises.
         self.scope = scope
         message = await receive()
@@ -37,10 +37,7 @@ class RealtimeConsumer(AsyncConsumer):
         await send({"type": "websocket.accept", "subprotocol": chosen})
         try:
             found = await self._identity(scope.get("realtime_identity"), receive)
-            house = hub.current()
-            if house.is_draining or house.is_full:
-                code = close_codes.DRAINING if house.is_draining else close_codes.AT_CAPACITY
-                raise TokenRejected("No more sockets are taken here.", close_code=code)
+            house = _open_house()
         except TokenRejected as refusal:
             await send({"type": "websocket.close", "code": refusal.close_code})
             return
@@ -79,6 +76,16 @@ class RealtimeConsumer(AsyncConsumer):
                 await talk.receive(message)
         finally:
             house.leave(connection)
+
+
+def _open_house() -> Hub:
+    """The hub, if it takes sockets. Raises `TokenRejected` where it does not."""
+    house = hub.current()
+    if house.is_draining:
+        raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
+    if house.is_full:
+        raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
+    return house
 
 
 def _unauthenticated(detail: str) -> TokenRejected:

@@ -65,7 +65,7 @@ class Ephemera:
         return None if run in self._ended else text
 
 
-def _texts(frame: dict[str, Any]) -> dict[bool, str]:
+def _texts(frame: Any) -> dict[bool, str]:
     """The frame for those with the clearance and for those without."""
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise TypeError("`frame` has no `type`")

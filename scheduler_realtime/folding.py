@@ -75,9 +75,7 @@ class Entry:
         return self
 
 
-def fold(
-    entries: Sequence[Entry], *, bulk_threshold: int
-) -> tuple[list[Entry], list[int]]:
+def fold(entries: Sequence[Entry], *, bulk_threshold: int) -> tuple[list[Entry], list[int]]:
     """What is left of the entries, in order, and the ids of the rows that are not.
 
     Entries of one transaction stand together. A transaction with one row costs nothing here.

@@ -30,9 +30,9 @@ SENDS_PER_STEP: Final = 32
 
 
 class Hub:
-    """One per process and event loop. Only `wake`, `hear`, `carry` and what the tail calls may
-    be used from other threads.
+    """One per process and event loop.
 
+    Only `wake`, `hear`, `carry` and what the tail calls may be used from other threads.
     `position` is the last message taken up, `settled` the last one handed to everybody.
     """
 
@@ -49,7 +49,7 @@ class Hub:
         self.watch = Watch(self)
         self._ephemera = Ephemera()
         self._courier = Courier()
-        self._listening = Listening(wanted=lambda: self.groups.keys(), hear=self._on_layer)
+        self._listening = Listening(wanted=self.groups.keys, hear=self._on_layer)
         self._pages: asyncio.Queue[Page] = asyncio.Queue()
         self._alerted = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,13 +117,13 @@ class Hub:
         self._exit(connection, connection.identity.groups)
         self.roster.leave(connection)
 
-    def identify(self, connection: Connection, identity: Identity) -> None:
+    def identify(self, connection: Connection, known: Identity) -> None:
         """The user of a socket is known anew: groups and clearance follow."""
         before = connection.identity.groups
-        connection.identity = identity
+        connection.identity = known
         connection.is_warned = False
-        self._exit(connection, before - identity.groups)
-        self._enter(connection, identity.groups - before)
+        self._exit(connection, before - known.groups)
+        self._enter(connection, known.groups - before)
 
     def promised(self, connection: Connection) -> int:
         """Up to where everything for this user was put on the connection."""
@@ -271,6 +271,8 @@ class Hub:
             case "realtime.frame":
                 groups = self._ephemera.groups_of(message)
                 self._ephemera.deliver(message.get("frame"), self.members(groups))
+            case unknown:
+                logger.warning("The channel layer brought a message of type %r: not ours.", unknown)
 
 
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})

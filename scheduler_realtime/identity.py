@@ -62,9 +62,8 @@ def credential_of(scope: dict[str, Any]) -> str | None:
             if kind.lower() == "bearer":
                 return str(token.strip())
     if conf().ALLOW_QUERY_TOKEN:
-        given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
-        if given:
-            return given[0]
+        query: str = scope.get("query_string", b"").decode("latin-1")
+        return parse_qs(query).get("token", [None])[0]
     return None
 
 
@@ -130,6 +129,11 @@ def _identity(user: Any, claims: Claims) -> Identity | None:
         claims.password_mark != get_md5_hash_password(user.password)
     ):
         return None
+    return identity_of(user, claims)
+
+
+def identity_of(user: Any, claims: Claims | None = None) -> Identity:
+    """What a user is and may see now. Asks the database for groups and permissions."""
     roles = tuple(sorted(set(_roles(user))))
     return Identity(
         user_id=plain(user.pk),
@@ -138,7 +142,7 @@ def _identity(user: Any, claims: Claims) -> Identity | None:
         groups=groups_of(user.pk, roles),
         is_cleared=user.has_perm(CLEARANCE),
         is_active=user.is_active,
-        claims=claims,
+        claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
     )
 
 
@@ -221,4 +225,3 @@ class JWTAuthMiddleware:
                 logger.exception("No user could be looked up: the handshake is refused.")
                 found = TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY)
         await self.app({**scope, "realtime_identity": found}, receive, send)
-

@@ -89,8 +89,10 @@ class Mailbox:
         )
 
     def put(self, item: Item) -> None:
-        """Queue an item and write what can be written at once. An ephemeral one that finds no
-        room pushes the oldest ephemeral one out, or is dropped itself."""
+        """Queue an item and write what can be written at once.
+
+        An ephemeral one that finds no room pushes the oldest ephemeral one out, or is dropped.
+        """
         if self._is_over or self._close_code is not None:
             return
         if item.is_ephemeral and not self._make_room(item.size):

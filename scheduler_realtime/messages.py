@@ -68,6 +68,8 @@ class Payload(BaseModel):
 
 
 class ScheduleUpdate(Payload):
+    """A surgery, or whatever is registered, was created, changed or deleted; or many were."""
+
     type: ClassVar[str] = "schedule_update"
 
     action: Literal["create", "update", "delete", "bulk"]
@@ -81,6 +83,8 @@ class ScheduleUpdate(Payload):
 
 
 class ConflictNotification(Payload):
+    """Surgeries collide, or no longer do."""
+
     type: ClassVar[str] = "conflict_notification"
 
     conflict_id: Text
@@ -94,6 +98,8 @@ class ConflictNotification(Payload):
 
 
 class EmergencyAlert(Payload):
+    """An emergency; the patient's name only for those with the clearance."""
+
     type: ClassVar[str] = "emergency_alert"
     ack_required_by_default: ClassVar[bool] = True
     protected: ClassVar[frozenset[str]] = frozenset({"patient_name"})
@@ -110,6 +116,8 @@ class EmergencyAlert(Payload):
 
 
 class ActionItem(BaseModel):
+    """Something to click in a notification."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: Text
@@ -117,6 +125,8 @@ class ActionItem(BaseModel):
 
 
 class SystemNotification(Payload):
+    """A text for people, with what they may do about it."""
+
     type: ClassVar[str] = "system_notification"
 
     notification_id: Text = Field(default_factory=lambda: str(uuid.uuid4()))
@@ -129,6 +139,8 @@ class SystemNotification(Payload):
 
 
 class OptimizationProgress(Payload):
+    """How far an optimisation is; only its first and its final state are kept."""
+
     type: ClassVar[str] = "optimization_progress"
 
     optimization_id: Text
@@ -148,6 +160,8 @@ class OptimizationProgress(Payload):
 
 
 class UserPresence(Payload):
+    """Who came, left, or looks at something else."""
+
     type: ClassVar[str] = "user_presence"
     durable: ClassVar[bool] = False
 
@@ -161,6 +175,8 @@ class UserPresence(Payload):
 
 
 class ReceiptUpdate(Payload):
+    """Who got a message, or acknowledged it."""
+
     type: ClassVar[str] = "receipt_update"
     durable: ClassVar[bool] = False
 

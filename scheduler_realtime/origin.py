@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http.request import is_same_domain
+from django.utils.http import is_same_domain
 
 from .conf import conf
 
@@ -63,7 +64,7 @@ def _own_site(scope: dict[str, Any]) -> Site | None:
     """The site the request was made to, as Django sees it behind a proxy."""
     schemes = {"ws": "http", "wss": "https"}
     scheme = schemes.get(scope.get("scheme", "ws"), "http")
-    request = ASGIRequest({**scope, "type": "http", "method": "GET", "scheme": scheme}, None)
+    request = ASGIRequest({**scope, "type": "http", "method": "GET", "scheme": scheme}, BytesIO())
     try:
         return _site(f"{request.scheme}://{request.get_host()}")
     except DisallowedHost:

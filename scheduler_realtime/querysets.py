@@ -11,11 +11,17 @@ from django.db import connections, models, router, transaction
 from . import changes as changing
 from . import log, registry
 from .audience import EVERYONE
+from .binding import ScheduleBinding
 from .exceptions import InvalidBinding
 from .messages import RESYNC
-from .binding import ScheduleBinding
 
 _PAGE: Final = 500
+
+
+def _write_alias(rows: Any) -> str:
+    """Where Django itself would write them: `using()`, or else what the router says."""
+    chosen: str | None = rows._db  # noqa: SLF001 - `db` would be where to read
+    return chosen or router.db_for_write(rows.model)
 
 
 def _by_key(binding: ScheduleBinding, keys: Collection[Any], using: str) -> dict[Any, models.Model]:
@@ -38,7 +44,7 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         binding = registry.binding_for(self.model)
         if binding is None or not kwargs:
             return super().update(**kwargs)
-        alias = router.db_for_write(self.model) if self._db is None else self._db
+        alias = _write_alias(self)
         with transaction.atomic(using=alias):
             keys = self.using(alias).order_by().values("pk")
             rows = changing.rows_of(binding, alias).filter(pk__in=keys)
@@ -56,7 +62,7 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         if binding is None:
             return super().bulk_create(objs, *args, **kwargs)
         objects = list(objs)
-        alias = router.db_for_write(self.model) if self._db is None else self._db
+        alias = _write_alias(self)
         with transaction.atomic(using=alias):
             before = _by_key(binding, {o.pk for o in objects if o.pk is not None}, alias)
             created = super().bulk_create(objects, *args, **kwargs)
@@ -87,9 +93,7 @@ class RealtimeManager(models.Manager.from_queryset(RealtimeQuerySet)):  # type: 
 
 
 def _resync(alias: str) -> None:
-    draft = log.Draft(
-        type=RESYNC, data={"reason": "capture_failed"}, groups=frozenset({EVERYONE})
-    )
+    draft = log.Draft(type=RESYNC, data={"reason": "capture_failed"}, groups=frozenset({EVERYONE}))
     log.append([draft], using=alias)
 
 
@@ -109,7 +113,7 @@ def capture(target: models.QuerySet[Any] | type[models.Model]) -> Iterator[None]
     binding = registry.binding_for(rows.model)
     if binding is None:
         raise InvalidBinding(f"{rows.model._meta.label} is not registered: nothing would be told.")
-    alias = router.db_for_write(rows.model) if rows._db is None else rows._db
+    alias = _write_alias(rows)
     keys = rows.using(alias).order_by().values("pk")
     chosen = changing.rows_of(binding, alias).filter(pk__in=keys)
     with transaction.atomic(using=alias):

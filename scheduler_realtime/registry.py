@@ -25,7 +25,7 @@ def register(*targets: type[models.Model]) -> Callable[[type[ScheduleBinding]], 
 
     Raises `InvalidBinding` where it is not given models, or one that has a binding already.
     """
-    if not targets or not all(isinstance(t, type) and issubclass(t, models.Model) for t in targets):
+    if not targets or not all(_is_a(target, models.Model) for target in targets):
         raise InvalidBinding("register() takes model classes: @register(Surgery).")
 
     def bind(binding: type[ScheduleBinding]) -> type[ScheduleBinding]:
@@ -43,11 +43,15 @@ def _bind(model: type[models.Model], kind: type[ScheduleBinding]) -> None:
         )
     if model in _bindings:
         raise InvalidBinding(f"{model._meta.label} is registered twice.")
-    if not (isinstance(kind, type) and issubclass(kind, ScheduleBinding)):
+    if not _is_a(kind, ScheduleBinding):
         raise InvalidBinding(f"{kind!r} is not a subclass of ScheduleBinding.")
     _bindings[model] = binding = kind(model)
     for listener in _listeners:
         listener(binding)
+
+
+def _is_a(given: object, kind: type) -> bool:
+    return isinstance(given, type) and issubclass(given, kind)
 
 
 def unregister(model: type[models.Model]) -> None:

@@ -53,9 +53,7 @@ class Roster:
 
     def users(self) -> list[dict[str, Any]]:
         """Who is here, one entry a user, of the socket that was opened last."""
-        return [
-            _shown(list(sockets.values())[-1]) for sockets in self._sockets.values() if sockets
-        ]
+        return [_shown(list(sockets.values())[-1]) for sockets in self._sockets.values() if sockets]
 
     def stop(self) -> None:
         """Forget who was about to leave."""

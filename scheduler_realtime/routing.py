@@ -15,7 +15,9 @@ from .origin import OriginMiddleware
 
 logger = logging.getLogger(__name__)
 
-websocket_urlpatterns = [re_path(r"^api/ws/ws/?$", RealtimeConsumer.as_asgi())]
+_consumer: Any = RealtimeConsumer.as_asgi()
+
+websocket_urlpatterns = [re_path(r"^api/ws/ws/?$", _consumer)]
 """For a host that has a `URLRouter` of its own; put `websocket_middleware` around that."""
 
 
@@ -63,11 +65,12 @@ class _OrClosed:
     """A router that refuses an unknown path with 403, where Channels' own raises."""
 
     def __init__(self, routes: list[Any]) -> None:
+        self._routes = routes
         self._router = URLRouter(routes)
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"].lstrip("/")
-        if any(route.pattern.match(path) for route in self._router.routes):
+        if any(route.pattern.match(path) for route in self._routes):
             await self._router(scope, receive, send)
         elif (await receive())["type"] == "websocket.connect":
             await send({"type": "websocket.close"})

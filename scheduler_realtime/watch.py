@@ -1,5 +1,4 @@
-"""The watch of a hub: once a second, who has gone silent, whose token ends, whether the log is
-still being read; once a minute, who every user still is."""
+"""The watch of a hub: who fell silent, whose token ends, and whether the log is still read."""
 
 from __future__ import annotations
 
@@ -7,17 +6,14 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from django.utils import timezone
 
 from . import books, close_codes, identity
 from .conf import conf
+from .connection import Connection
 from .exceptions import TokenRejected
-
-if TYPE_CHECKING:
-    from .connection import Connection
-    from .hub import Hub
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +24,19 @@ WARNING: Final = dt.timedelta(seconds=60)
 """How long before its token ends a client is told."""
 
 
+class House(Protocol):
+    """What the watch needs of the hub it guards."""
+
+    connections: set[Connection]
+
+    def promised(self, connection: Connection) -> int: ...
+    def identify(self, connection: Connection, known: identity.Identity) -> None: ...
+
+
 class Watch:
     """Goes its rounds for a hub. `read_at` is when the log was last read, on the monotonic clock."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: House) -> None:
         self._hub = hub
         self.read_at = time.monotonic()
         self._stale_since: dt.datetime | None = None

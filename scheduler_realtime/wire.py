@@ -88,7 +88,8 @@ def _scalar(value: Any, path: str, depth: int) -> Any:  # noqa: C901 - a table o
             return str(value)
         case models.Model():
             return plain(value.pk, path, depth + 1)
-    raise InvalidMessage(path, f"a {type(value).__name__} cannot be written as JSON")
+        case _:
+            raise InvalidMessage(path, f"a {type(value).__name__} cannot be written as JSON")
 
 
 def _ordered(values: Iterable[Any]) -> Iterable[Any]:

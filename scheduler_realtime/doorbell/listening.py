@@ -47,7 +47,7 @@ class Listening:
         while layer is not None:
             try:
                 async with asyncio.timeout(SEND_TIMEOUT):
-                    channel = await layer.new_channel("realtime.")
+                    channel = await layer.new_channel()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._receive(layer, channel))
                     tasks.create_task(self._reconcile(layer, channel))

@@ -48,7 +48,7 @@ def detach(hub: LocalHub) -> None:
 
 def mute(silent: bool) -> bool:
     """Ring nothing while `silent`, for a host's own tests. Returns what it was before."""
-    global _muted  # noqa: PLW0603 - a switch of the whole process
+    global _muted
     before, _muted = _muted, silent
     return before
 
@@ -124,7 +124,7 @@ def _background() -> _Background:
 
 def _after_fork() -> None:
     """A child has neither its parent's threads nor its loop."""
-    global _hub, _thread, _starting  # noqa: PLW0603 - what the parent had is not ours
+    global _hub, _thread, _starting
     _hub, _thread, _starting = None, None, threading.Lock()
 
 

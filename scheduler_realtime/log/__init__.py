@@ -6,8 +6,8 @@ from .upkeep import BATCH, renew_epoch, trim
 from .writing import Draft, append
 
 __all__ = [
-    "PAGE",
     "BATCH",
+    "PAGE",
     "Draft",
     "Page",
     "Row",

@@ -11,6 +11,7 @@ from django.db.models import Max
 from scheduler_realtime import folding
 from scheduler_realtime.folding import Entry
 from scheduler_realtime.models import Log, Message
+
 from .reading import database
 
 TURN: Final = 500
@@ -53,9 +54,7 @@ def _waiting(alias: str) -> list[Entry]:
     would not keep that.
     """
     waiting = Message.objects.using(alias).filter(position__isnull=True)
-    marked = (
-        waiting.order_by().values("tx").annotate(last=Max("id")).order_by("last")[:TURN]
-    )
+    marked = waiting.order_by().values("tx").annotate(last=Max("id")).order_by("last")[:TURN]
     last = dict(marked.values_list("tx", "last"))
     rows = waiting.filter(tx__in=list(last)).values_list(
         "id", "tx", "type", "body", "groups", "left_groups", "protected", "scope"

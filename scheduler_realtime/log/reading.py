@@ -13,8 +13,8 @@ from django.db import connections, router
 from django.db.models import QuerySet
 
 from scheduler_realtime.exceptions import HistoryGap
-from scheduler_realtime.models import Log, Message
 from scheduler_realtime.messages import EmergencyAlert
+from scheduler_realtime.models import Log, Message
 
 PAGE: Final = 500
 """Rows read at once: about a megabyte."""

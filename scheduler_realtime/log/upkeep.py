@@ -11,8 +11,8 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from scheduler_realtime.models import Log, Message
-from .reading import database, state
 
+from .reading import database, state
 
 BATCH: Final = 500
 """Rows trimmed by one statement: it never blocks an append for long."""
@@ -45,7 +45,10 @@ def trim(*, keep: int, min_age: float, batch: int = BATCH) -> int:
     gone = Q(position__lte=head - keep, created_at__lt=old)
     kept = Q(ack_required=True) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
     doomed = list(
-        messages.filter(gone).exclude(kept).order_by("position").values_list("pk", "position")[:batch]
+        messages.filter(gone)
+        .exclude(kept)
+        .order_by("position")
+        .values_list("pk", "position")[:batch]
     )
     if not doomed:
         return 0

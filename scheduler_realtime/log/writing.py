@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from scheduler_realtime import doorbell, marks
 from scheduler_realtime.models import Message
 from scheduler_realtime.wire import dumps
+
 from .reading import database
 
 _COLUMNS: Final = (
@@ -73,7 +74,9 @@ def append(drafts: Iterable[Draft], *, using: str | None = None) -> None:
 def _insert_sql(connection: Any) -> str:
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, _COLUMNS))
-    values = ", ".join(marks.SQL.get(connection.vendor, "%s") if c == "tx" else "%s" for c in _COLUMNS)
+    values = ", ".join(
+        marks.SQL.get(connection.vendor, "%s") if c == "tx" else "%s" for c in _COLUMNS
+    )
     return f"INSERT INTO {quote(Message._meta.db_table)} ({names}) VALUES ({values})"  # noqa: S608
 
 
@@ -85,8 +88,9 @@ def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
         "ack_required": draft.ack_required,
     }
     values: dict[str, Any] = {
-        name: Message._meta.get_field(name).get_db_prep_save(value, connection)
-        for name, value in prepared.items()
+        column.name: column.get_db_prep_save(prepared[column.name], connection)
+        for column in Message._meta.concrete_fields
+        if column.name in prepared
     }
     values |= {
         "tx": mark,

@@ -21,7 +21,7 @@ _BEFORE: Final = "_scheduler_realtime_many_before"
 def watch(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
     """The through models whose signals matter to the binding."""
     for field in binding.many_to_many():
-        through = field.remote_field.through
+        through: Any = field.remote_field.through
         _watched[through] = (binding, field)
         yield through
 

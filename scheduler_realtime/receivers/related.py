@@ -85,7 +85,7 @@ def on_source_saving(
     sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
 ) -> None:
     """Read what others depend on before it changes."""
-    if instance.pk is not None and not instance._state.adding:
+    if instance.pk is not None and not instance._state.adding:  # noqa: SLF001 - Django documents it
         rows = sender._base_manager.using(using).filter(pk=instance.pk)
         saves.current().source = rows.select_for_update().first()
 

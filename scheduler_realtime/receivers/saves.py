@@ -55,7 +55,7 @@ def wrap(model: type[models.Model]) -> None:
         _saves.stack.append(Saving())
         try:
             with transaction.atomic(using=alias, savepoint=False):
-                original(self, *args, using=alias, **kwargs)
+                original(self, *args, using=alias, **kwargs)  # type: ignore[misc]  # args end before it
         finally:
             _saves.stack.pop()
 
@@ -93,7 +93,8 @@ def on_saved(
 def _is_surely_new(instance: models.Model, raw: bool) -> bool:
     """Whether Django itself will insert without looking: a new object whose key has a default."""
     key = instance._meta.pk
-    return not raw and instance._state.adding and (key.has_default() or key.has_db_default())
+    is_new = instance._state.adding  # noqa: SLF001 - Django documents it
+    return not raw and is_new and (key.has_default() or key.has_db_default())
 
 
 def _after(
