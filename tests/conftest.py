@@ -220,10 +220,4 @@ def clustered(request: pytest.FixtureRequest) -> Iterator[OpenClustered]:
 def open_browser() -> Iterator[Callable[[], Chrome]]:
     """`open_browser()`: a fresh headless Chromium each time; all quit with the test."""
     with contextlib.ExitStack() as stack:
-
-        def open_one() -> Chrome:
-            driver = browser.open_browser()
-            stack.callback(driver.quit)
-            return driver
-
-        yield open_one
+        yield lambda: stack.enter_context(browser.opened())

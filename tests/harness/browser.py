@@ -1,11 +1,14 @@
 """Headless Chromium, with a fresh profile and no way out of this machine."""
 
+import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
@@ -29,24 +32,40 @@ _SWITCHES = (
 )
 
 
-def open_browser() -> Chrome:
-    """A new browser, as if nobody had ever used it; the caller calls `quit()`.
+@contextlib.contextmanager
+def opened() -> Iterator[Chrome]:
+    """A new browser, as if nobody had ever used it, until the block ends.
 
     Without Chromium the test is skipped; where CI is set it fails.
     """
     chromium = _program("chromium", "chromium-browser", "google-chrome")
-    driver = _program("chromedriver")
+    folder = str(lifeline.new_folder("browser"))
+    # Chromium writes to both, whatever its profile's folder is.
+    homes = {"HOME": folder, "TMPDIR": folder}
+    service = Service(executable_path=str(_program("chromedriver")), env=os.environ | homes)
     options = ChromeOptions()
     options.binary_location = str(chromium)
     for switch in _SWITCHES:
         options.add_argument(switch)
-    options.add_argument(f"--user-data-dir={lifeline.new_folder('browser')}")
+    options.add_argument(f"--user-data-dir={folder}/profile")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = Service(executable_path=str(driver))
-    browser = Chrome(options=options, service=service)
+    driver = Chrome(options=options, service=service)
+    pids = _pids(service)
+    for pid in pids:
+        lifeline.watch(pid, signal.SIGTERM)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+        for pid in pids:
+            lifeline.forget(pid)
+
+
+def _pids(service: Service) -> list[int]:
+    """The browser, which would outlive its driver, and the driver."""
     assert service.process is not None
-    lifeline.watch(service.process.pid, signal.SIGTERM)
-    return browser
+    driver = psutil.Process(service.process.pid)
+    return [*(child.pid for child in driver.children()), driver.pid]
 
 
 def _program(*names: str) -> Path:
