@@ -7,6 +7,9 @@ import sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 if __name__ == "__main__":
-    from django.core.management import execute_from_command_line
+    try:
+        from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -18,7 +18,7 @@ class DateQuery(serializers.Serializer):
 
 def asked_date(request: Request) -> date | None:
     """The `?date=` of a request; None without one. Raises `ValidationError` for a malformed one."""
-    query = DateQuery(data=request.query_params)
+    query = DateQuery(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
     asked: date | None = query.validated_data.get("date")
     return asked

@@ -23,7 +23,9 @@ def step(rng: random.Random) -> Surgery | None:
     """Changes one of today's surgeries, and returns it; None when nothing plausible was found."""
     today = timezone.localdate()
     moment = seed.hospital_clock(today)
-    surgeries = list(Surgery.objects.filter(day.during(today)).exclude(status=Status.CANCELLED))
+    surgeries: list[Surgery] = list(
+        Surgery.objects.filter(day.during(today)).exclude(status=Status.CANCELLED)
+    )
     rng.shuffle(surgeries)
     deeds = [advance, move] if rng.random() < 0.4 else [move, advance]
     for deed in deeds:

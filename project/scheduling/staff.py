@@ -1,6 +1,8 @@
 """The people of the demo hospital: five who can log in, and those who operate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
@@ -71,23 +73,37 @@ def permission(name: str) -> Permission:
 
 def engage() -> None:
     """Makes sure that the five logins exist, with their groups; touches no password twice."""
-    # Everybody knows this password, so that one salt for all of them gives nothing away.
-    password = make_password(PASSWORD)
     for login in LOGINS:
         group, _ = Group.objects.get_or_create(name=login.username)
         group.permissions.add(*map(permission, login.permissions))
-        user = person(login.username, login.full_name, password=password, admin=login.is_admin)
+        user = person(login.username, login.full_name, hashed=demo_password, admin=login.is_admin)
         user.groups.add(group)
 
 
-def person(username: str, full_name: str, *, password: str = "", admin: bool = False) -> User:
-    """The user of that name; a new one without a password cannot log in."""
+@cache
+def demo_password() -> str:
+    # Everybody knows it, so that one salt for all of them gives nothing away.
+    return make_password(PASSWORD)
+
+
+def no_password() -> str:
+    return make_password(None)
+
+
+def person(
+    username: str,
+    full_name: str,
+    *,
+    hashed: Callable[[], str] = no_password,
+    admin: bool = False,
+) -> User:
+    """The user of that name; `hashed`, which takes its time, is called for a new one alone."""
     *first, last = full_name.split(" ")
     defaults = {
         "first_name": " ".join(first),
         "last_name": last,
         "email": f"{username}@hospital.example",
-        "password": password or make_password(None),
+        "password": hashed,
         "is_staff": admin,
         "is_superuser": admin,
     }

@@ -51,12 +51,9 @@ class Command(BaseCommand):
             raise CommandError(
                 "The demo's passwords are public, so it runs with DEBUG on only (DJANGO_DEBUG=1)."
             )
-        try:
-            call_command("migrate", interactive=False, verbosity=0)
-            seed.open_day(timezone.localdate())
-            self.serve(host.strip("[]"), port, with_simulation=not no_simulation)
-        except KeyboardInterrupt:
-            return
+        call_command("migrate", interactive=False, verbosity=0)
+        seed.open_day(timezone.localdate())
+        self.serve(host.strip("[]"), port, with_simulation=not no_simulation)
 
     def serve(self, host: str, port: int, *, with_simulation: bool) -> None:
         """Returns once a signal has stopped the server; the simulation has ended by then."""

@@ -32,11 +32,8 @@ class Command(BaseCommand):
         if until_eof:
             Thread(target=wait_for_eof, args=[ended], daemon=True).start()
         rng = random.Random()  # noqa: S311 - plausible moves, not secrets
-        try:
-            while not ended.wait(interval):
-                self.step(rng)
-        except KeyboardInterrupt:
-            return
+        while not ended.wait(interval):
+            self.step(rng)
 
     def step(self, rng: random.Random) -> None:
         try:

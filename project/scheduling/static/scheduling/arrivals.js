@@ -1,5 +1,6 @@
 /** The list of what arrived: which surgery changed, from what to what, and by whom. */
 
+import { ROOM, SURGERY } from "./board.js";
 import { STATUS, element } from "./chart.js";
 
 const KEPT = 60;
@@ -70,12 +71,14 @@ export class Arrivals {
   }
 
   #subject(model, change) {
+    const room = this.#board.rooms.get(change.surgery_id);
+    if (model === ROOM && room) return room.name;
     const known = this.#board.surgeries.get(change.surgery_id);
-    if (known) return `${known.room_name} · ${known.surgery_type}`;
-    const { room, surgery_type: procedure, name } = change.changes ?? {};
-    const place = this.#board.rooms.get(change.room_id ?? room)?.name;
+    if (model === SURGERY && known) return `${known.room_name} · ${known.surgery_type}`;
+    const { surgery_type: procedure, name } = change.changes ?? {};
+    const place = model === SURGERY && this.#board.rooms.get(change.room_id)?.name;
     const what = procedure ?? name ?? `${model.split(".").pop()} ${change.surgery_id}`;
-    return [place, what].filter((part, at, all) => part && all.indexOf(part) === at).join(" · ");
+    return place ? `${place} · ${what}` : what;
   }
 
   #deed({ action, reason, changes = {}, previous = {} }) {
@@ -95,7 +98,7 @@ export class Arrivals {
   #shown(field, value) {
     if (value === null || value === "") return "none";
     if (field === "start_time" || field === "end_time") {
-      return this.#calendar.clock(new Date(value));
+      return this.#calendar.clockOn(this.#board.day, new Date(value));
     }
     if (field === "status") return (STATUS.get(value) ?? value).toLowerCase();
     if (field === "room") return this.#board.rooms.get(value)?.name ?? `room ${value}`;

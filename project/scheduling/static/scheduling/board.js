@@ -3,8 +3,8 @@
 import { daysBetween } from "./calendar.js";
 import { RequestFailed } from "./session.js";
 
-const ROOM = "scheduling.operatingroom";
-const SURGERY = "scheduling.surgery";
+export const ROOM = "scheduling.operatingroom";
+export const SURGERY = "scheduling.surgery";
 const DAY = 24 * 60;
 const MANY = 20; // reading the day afresh is cheaper than asking for so many surgeries one by one
 
@@ -56,9 +56,8 @@ export class Board {
    * @param {Change & {model: string, objects?: Change[]}} update
    */
   async apply(update) {
-    const model = update.model.toLowerCase();
-    if (model === ROOM) await this.load();
-    if (model !== SURGERY) return [];
+    if (update.model === ROOM) await this.load();
+    if (update.model !== SURGERY) return [];
     const changes = update.action === "bulk" ? update.objects : [update];
     if (changes.length > MANY) {
       await this.load();

@@ -27,6 +27,17 @@ export class Calendar {
   }
 
   /**
+   * `09:30`, with the date in front when it is another day's.
+   * @param {string} day
+   * @param {Date} instant
+   */
+  clockOn(day, instant) {
+    const { year, month, day: date } = this.#read(instant);
+    const its = `${year}-${month}-${date}`;
+    return its === day ? this.clock(instant) : `${its} ${this.clock(instant)}`;
+  }
+
+  /**
    * Wall-clock minutes since the midnight that begins `day`: negative on the day before.
    * @param {string} day
    * @param {Date} instant
