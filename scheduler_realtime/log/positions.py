@@ -12,7 +12,7 @@ from scheduler_realtime import folding
 from scheduler_realtime.folding import Entry
 from scheduler_realtime.models import Log, Message
 
-from .reading import database
+from .reading import database, state
 
 TURN: Final = 500
 """Transactions that get their positions in one turn of a relay, which holds the lock so long."""
@@ -34,7 +34,7 @@ def sequence(
     `complete` may fill in what the writer had no time for.
     """
     alias = database()
-    log = Log.objects.using(alias).select_for_update(skip_locked=True).filter(pk=1).first()
+    log = _locked(alias)
     if log is None:
         return None
     entries = _waiting(alias)
@@ -44,6 +44,15 @@ def sequence(
     complete([entry for entry in kept if entry.is_object])
     _write(alias, kept, dropped, log)
     return len(kept)
+
+
+def _locked(alias: str) -> Log | None:
+    """The log's row, locked; None where another relay has it. A log that is not there is made."""
+    rows = Log.objects.using(alias).select_for_update(skip_locked=True).filter(pk=1)
+    if (log := rows.first()) is None and not Log.objects.using(alias).filter(pk=1).exists():
+        state()
+        log = rows.first()
+    return log
 
 
 def _waiting(alias: str) -> list[Entry]:

@@ -1,0 +1,272 @@
+"""The log: nothing is in it that was not committed, and all that was, in one order."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from scheduler_realtime import log
+from scheduler_realtime.exceptions import HistoryGap
+from scheduler_realtime.log import Draft
+from scheduler_realtime.models import Log, Message
+from scheduler_realtime.relay import Relay
+
+EVERYONE = frozenset({"everyone"})
+
+
+def draft(name: str) -> Draft:
+    return Draft(type="system_notification", data={"title": name}, groups=EVERYONE)
+
+
+def sequence() -> int | None:
+    with transaction.atomic():
+        return log.sequence(bulk_threshold=50)
+
+
+def titles() -> list[str]:
+    """The titles in the log, in the order of their positions."""
+    return [row.data["title"] for row in log.read_after(log.state().floor).rows]
+
+
+def in_threads(*works: Callable[[], None]) -> None:
+    """Run each in a thread with a connection of its own, and raise what one of them raised."""
+    faults: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as fault:  # noqa: BLE001 - raised again below
+            faults.append(fault)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> Iterator[None]:
+    """A database in which commits are real, with a log that begins at 0."""
+    Log.objects.all().delete()
+    Message.objects.all().delete()
+    log.state()
+    yield
+
+
+@pytest.mark.django_db
+def test_a_message_has_no_position_until_a_relay_has_given_it_one() -> None:
+    before = log.state()
+
+    log.append([draft("a")])
+
+    assert log.state().waiting
+    assert log.state().head == before.head
+    assert sequence() == 1
+    assert not log.state().waiting
+    assert Message.objects.get().position == log.state().head == before.head + 1
+
+
+@pytest.mark.django_db
+def test_a_rolled_back_message_is_not_in_the_log() -> None:
+    with pytest.raises(LookupError), transaction.atomic():
+        log.append([draft("a")])
+        raise LookupError
+
+    assert not log.state().waiting
+
+
+def test_without_autocommit_a_message_is_committed_with_its_transaction(committed: None) -> None:
+    connection.set_autocommit(False)
+    try:
+        log.append([draft("a")])
+        connection.rollback()
+        log.append([draft("b")])
+        connection.commit()
+    finally:
+        connection.set_autocommit(True)
+    sequence()
+
+    assert titles() == ["b"]
+
+
+def test_rows_of_a_transaction_stand_together(committed: None) -> None:
+    both_wrote, may_go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            log.append([draft("slow 1")])
+            both_wrote.set()
+            may_go_on.wait(5)
+            log.append([draft("slow 2")])
+
+    def quick() -> None:
+        both_wrote.wait(5)
+        if connection.vendor == "sqlite":
+            may_go_on.set()  # it has one writer at a time
+        log.append([draft("quick")])
+        may_go_on.set()
+
+    in_threads(slow, quick)
+    sequence()
+
+    order = ["slow 1", "slow 2", "quick"]
+    assert titles() == (order if connection.vendor == "sqlite" else ["quick", *order[:2]])
+
+
+def test_what_was_committed_before_another_began_comes_first(committed: None) -> None:
+    for name in "abc":
+        log.append([draft(name)])
+    with transaction.atomic():
+        log.append([draft("d")])
+        log.append([draft("e")])
+
+    sequence()
+
+    assert titles() == ["a", "b", "c", "d", "e"]
+
+
+def test_positions_are_contiguous_with_writers_and_relays_at_work(committed: None) -> None:
+    writers, each = 6, 25
+    done = threading.Event()
+    order: list[tuple[int, int]] = []
+
+    def write(writer: int) -> Callable[[], None]:
+        def work() -> None:
+            chance = random.Random(writer)
+            for number in range(each):
+                try:
+                    with transaction.atomic():
+                        log.append([draft(f"{writer}:{number}")])
+                        if chance.random() < 0.2:
+                            log.append([draft("rolled back")])
+                            raise LookupError
+                except LookupError:
+                    log.append([draft(f"{writer}:{number}")])
+
+        return work
+
+    def relay() -> None:
+        own = Relay()
+        while not done.is_set() or log.state().waiting:
+            own.prepare()
+            own.turn()
+
+    def write_all() -> None:
+        try:
+            in_threads(*(write(writer) for writer in range(writers)))
+        finally:
+            done.set()
+
+    in_threads(relay, relay, relay, write_all)
+
+    positions = list(Message.objects.order_by("position").values_list("position", flat=True))
+    assert positions == list(range(1, writers * each + 1))
+    order = [tuple(map(int, title.split(":"))) for title in titles()]  # type: ignore[misc]  # pairs
+    assert sorted(order) == [(w, n) for w in range(writers) for n in range(each)]
+    for writer in range(writers):
+        assert [n for w, n in order if w == writer] == list(range(each))
+
+
+@pytest.mark.postgres_only
+def test_a_second_relay_leaves_the_log_to_the_first(committed: None) -> None:
+    log.append([draft("a")])
+    found: list[int | None] = []
+
+    with transaction.atomic():
+        Log.objects.select_for_update().get()
+        in_threads(lambda: found.append(sequence()))
+
+    assert found == [None]
+
+
+@pytest.mark.django_db
+def test_reading_behind_the_floor_is_a_gap() -> None:
+    for name in "abc":
+        log.append([draft(name)])
+        sequence()
+    start = log.state().head - 3
+    Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
+
+    trimmed = log.trim(keep=1, min_age=600)
+
+    assert trimmed == 2
+    assert log.state().floor == start + 2
+    assert [row.data["title"] for row in log.read_after(start + 2).rows] == ["c"]
+    with pytest.raises(HistoryGap) as gap:
+        log.read_after(start + 1)
+    assert gap.value.reason == "trimmed"
+
+
+@pytest.mark.django_db
+def test_what_is_young_or_awaits_an_acknowledgement_is_not_trimmed() -> None:
+    log.append([draft("young")])
+    waits = Draft(type="emergency_alert", data={}, groups=EVERYONE, ack_required=True)
+    log.append([waits])
+    sequence()
+    Message.objects.filter(key=waits.key).update(created_at=timezone.now() - timedelta(hours=1))
+
+    assert log.trim(keep=0, min_age=600) == 0
+
+
+@pytest.mark.django_db
+def test_an_expired_message_need_not_wait_for_its_acknowledgement() -> None:
+    past = timezone.now() - timedelta(hours=1)
+    expired = Draft(
+        type="emergency_alert", data={}, groups=EVERYONE, ack_required=True, expires_at=past
+    )
+    log.append([expired])
+    sequence()
+    Message.objects.update(created_at=past)
+
+    assert log.trim(keep=0, min_age=600) == 1
+
+
+@pytest.mark.django_db
+def test_reading_beyond_the_head_is_a_gap() -> None:
+    with pytest.raises(HistoryGap) as gap:
+        log.read_after(log.state().head + 1)
+
+    assert gap.value.reason == "ahead"
+
+
+@pytest.mark.django_db
+def test_of_many_who_notice_a_restore_one_renews_the_epoch() -> None:
+    known = log.state().epoch
+
+    log.renew_epoch(known=known)
+    renewed = log.state().epoch
+    log.renew_epoch(known=known)
+
+    assert renewed != known
+    assert log.state().epoch == renewed
+
+
+@pytest.mark.django_db
+def test_a_log_that_was_emptied_is_another_log() -> None:
+    before = log.state().epoch
+
+    Log.objects.all().delete()
+
+    assert log.state().epoch != before
+
+
+@pytest.mark.django_db
+def test_pages_follow_each_other_without_a_gap() -> None:
+    start = log.state().head
+    log.append([draft(str(number)) for number in range(7)])
+    sequence()
+
+    first = log.read_after(start, limit=4)
+    second = log.read_after(first.rows[-1].position, limit=4)
+
+    assert [row.data["title"] for row in first.rows + second.rows] == list("0123456")
+    assert second.state.head == start + 7
