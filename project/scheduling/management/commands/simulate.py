@@ -15,6 +15,7 @@ from project.scheduling import seed, simulation
 
 
 class Command(BaseCommand):
+    requires_system_checks = []
     help = "Moves, starts and finishes today's surgeries, one every few seconds."
 
     def add_arguments(self, parser: CommandParser) -> None:
