@@ -178,11 +178,14 @@ def test_an_embedded_site_serves_its_seeded_day(embedded_site: Site) -> None:
     )
 
 
-def test_a_borrowed_site_comes_back_as_it_was(embedded_site: Site) -> None:
-    assert (
-        embedded_site.shell("print(Surgery.objects.filter(notes__contains='harness').count())")
-        == "0"
-    )
+def test_tidying_puts_the_day_back_as_it_was_seeded(embedded_site: Site) -> None:
+    seeded = embedded_site.surgeries()
+    embedded_site.patch_surgery(seeded[0]["id"], notes="changed")
+    embedded_site.shell(f"Surgery.objects.filter(pk={seeded[1]['id']}).delete()")
+
+    embedded_site.tidy()
+
+    assert embedded_site.surgeries() == seeded
 
 
 def test_both_servers_of_a_cluster_see_one_database(clustered_site: Site) -> None:
