@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import connections, transaction
@@ -33,7 +33,7 @@ _KEEPALIVES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What a turn did, and where the log stands after it.
+    """What a turn did, and where the log stood at least after it.
 
     `is_busy`: another relay was at it, and something may be left over.
     """
@@ -61,15 +61,12 @@ class Relay:
             connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
     def turn(self) -> Turn:
-        """Give positions to all that waits. Raises `django.db.Error` where the database is out."""
-        given = 0
-        while (now := log.state()).waiting:
-            done = self._sequence()
-            if done is None:
-                return Turn(given=given, state=now, is_busy=True)
-            given += done
+        """Give positions to what waits. Raises `django.db.Error` where the database is out."""
+        now = log.state()
+        given = self._sequence() if now.waiting else 0
         self._trim()
-        return Turn(given=given, state=now, is_busy=False)
+        head = now.head + (given or 0)
+        return Turn(given=given or 0, state=replace(now, head=head), is_busy=given is None)
 
     def _sequence(self) -> int | None:
         alias = log.database()

@@ -95,7 +95,10 @@ class Tail(threading.Thread):
             doorbell.ring(turn.state.head)
         if self._reader is not None:
             self._follow(self._reader, turn.state)
-        return BUSY_PAUSE if turn.is_busy else conf().LOOK_INTERVAL
+        if turn.is_busy:
+            return BUSY_PAUSE
+        # What was committed during the turn wakes us; a full turn may have left some over.
+        return 0 if turn.given else conf().LOOK_INTERVAL
 
     def _follow(self, reader: Reader, state: log.State) -> None:
         """Read on, where the head says that there is something: idle looks are one statement."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from django.db import connections
-from django.db.models import Max
 
 from scheduler_realtime import folding
 from scheduler_realtime.folding import Entry
@@ -16,6 +15,17 @@ from .reading import database, state
 
 TURN: Final = 500
 """Transactions that get their positions in one turn of a relay, which holds the lock so long."""
+
+_WAITING_COLUMNS: Final = (
+    "id",
+    "tx",
+    "type",
+    "body",
+    "groups",
+    "left_groups",
+    "protected",
+    "scope",
+)
 
 DELETE_BATCH: Final = 500
 """Folded rows deleted by one statement."""
@@ -62,15 +72,18 @@ def _waiting(alias: str) -> list[Entry]:
     had committed, so its last row is later than every row of the first. An order by first rows
     would not keep that.
     """
-    waiting = Message.objects.using(alias).filter(position__isnull=True)
-    marked = waiting.order_by().values("tx").annotate(last=Max("id")).order_by("last")[:TURN]
-    last = dict(marked.values_list("tx", "last"))
-    rows = waiting.filter(tx__in=list(last)).values_list(
-        "id", "tx", "type", "body", "groups", "left_groups", "protected", "scope"
-    )
-    return sorted(
-        (Entry(*row) for row in rows.order_by()), key=lambda entry: (last[entry.tx], entry.id)
-    )
+    quote = connections[alias].ops.quote_name
+    table = quote(Message._meta.db_table)
+    columns = ", ".join(f"m.{quote(name)}" for name in _WAITING_COLUMNS)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            f"SELECT {columns} FROM {table} m JOIN ("  # noqa: S608
+            f"SELECT tx, MAX(id) AS latest FROM {table} WHERE position IS NULL"
+            " GROUP BY tx ORDER BY MAX(id) LIMIT %s"
+            ") marked ON marked.tx = m.tx WHERE m.position IS NULL ORDER BY marked.latest, m.id",
+            [TURN],
+        )
+        return [Entry(*row) for row in cursor.fetchall()]
 
 
 def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], log: Log) -> None:
@@ -82,7 +95,9 @@ def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], log: Log) 
         for position, entry in numbered
         if entry.rewritten
     ]
+    head = connections[alias].ops.quote_name(Log._meta.db_table)
     with connections[alias].cursor() as cursor:
+        cursor.execute(f"UPDATE {head} SET head = %s WHERE id = 1", [log.head + len(kept)])  # noqa: S608
         if plain:
             cursor.executemany(f"UPDATE {table} SET position = %s WHERE id = %s", plain)  # noqa: S608
         if rewritten:
@@ -93,4 +108,3 @@ def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], log: Log) 
             )
     for start in range(0, len(dropped), DELETE_BATCH):
         Message.objects.using(alias).filter(pk__in=dropped[start : start + DELETE_BATCH]).delete()
-    Log.objects.using(alias).filter(pk=1).update(head=log.head + len(kept))
