@@ -18,7 +18,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 NEW_ENOUGH = import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check test-matrix matrix-cell clean
+.PHONY: help demo test check bench test-matrix matrix-cell clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ check: $(VENV)/tests.stamp ## Check format, style, types and layers
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/tests.stamp ## Measure latency and what a save costs, on this machine
+	$(RUN) -m benchmarks $(ARGS)
 
 test-matrix: ## Test on the oldest and the newest Python and Django, where they are installed
 	@$(MAKE) --no-print-directory matrix-cell VERSION=3.11 DJANGO=5.2

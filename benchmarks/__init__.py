@@ -1,0 +1,1 @@
+"""What the addon costs and how quick it is, measured on real servers: `python -m benchmarks`."""

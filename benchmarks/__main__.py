@@ -1,0 +1,25 @@
+"""Runs the benchmarks that are named, or all, and prints a line for each figure."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """`python -m benchmarks [latency] [saves]`."""
+    os.environ["TEST_BACKEND"] = "sqlite"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+
+    from benchmarks import latency, saves
+
+    known = {"latency": latency.run, "saves": saves.run}
+    chosen = sys.argv[1:] or list(known)
+    if unknown := set(chosen) - set(known):
+        sys.exit(f"No benchmark is called {', '.join(unknown)}; there are {', '.join(known)}.")
+    for name in chosen:
+        known[name]()
+
+
+main()
