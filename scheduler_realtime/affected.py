@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -80,9 +82,9 @@ def _overlap(one: Interval, two: Interval) -> bool:
 
 def _candidates(binding: ScheduleBinding, spans: Sequence[Span]) -> Iterator[models.Model]:
     """Rows that may overlap: narrowed by whatever columns there are, judged by the caller."""
-    condition = Q(pk__in=[])
-    for room, interval in spans:
-        condition |= _narrowed(binding, room, interval)
+    # One change has the same place before and after more often than not: ask once.
+    narrowed = [_narrowed(binding, *span) for span in dict.fromkeys(spans)]
+    condition = functools.reduce(operator.or_, narrowed)
     rows = binding.model._base_manager.using(log.database()).filter(condition).order_by("pk")
     related = [path.rpartition(".")[0].replace(".", "__") for path in _followed(binding)]
     yield from rows.select_related(*related) if related else rows
@@ -101,8 +103,14 @@ def _narrowed(binding: ScheduleBinding, room: Any, interval: Interval) -> Q:
     if interval.end is not None:
         condition &= _before(binding, interval.end)
     if (lookup := binding.moment_lookup(binding.end)) is not None:
-        condition &= Q(**{f"{lookup}__gt": interval.start}) | Q(**{f"{lookup}__isnull": True})
+        condition &= Q(**{f"{lookup}__gt": interval.start}) | _endless(binding, lookup)
     return condition
+
+
+def _endless(binding: ScheduleBinding, lookup: str) -> Q:
+    """That it has no end, where a column may be empty."""
+    own = "__" not in lookup and not binding.model._meta.get_field(lookup).null
+    return Q() if own else Q(**{f"{lookup}__isnull": True})
 
 
 def _before(binding: ScheduleBinding, end: dt.datetime) -> Q:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from django.db import connections, transaction
 
@@ -71,9 +71,10 @@ class Relay:
     def _sequence(self) -> int | None:
         alias = log.database()
         with transaction.atomic(using=alias):
-            _guard(connections[alias])
             return log.sequence(
-                bulk_threshold=int(conf().BULK_THRESHOLD), complete=affected.complete
+                bulk_threshold=int(conf().BULK_THRESHOLD),
+                complete=affected.complete,
+                guards=_GUARDS if connections[alias].vendor == "postgresql" else {},
             )
 
     def _trim(self) -> None:
@@ -82,11 +83,3 @@ class Relay:
         trimmed = log.trim(keep=int(conf().MESSAGE_HISTORY_SIZE), min_age=conf().MESSAGE_MIN_AGE)
         if trimmed < log.BATCH:
             self._trimmed_at = time.monotonic()
-
-
-def _guard(connection: Any) -> None:
-    if connection.vendor != "postgresql":
-        return
-    calls = ", ".join("set_config(%s, %s, true)" for _ in _GUARDS)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [text for pair in _GUARDS.items() for text in pair])

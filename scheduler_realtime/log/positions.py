@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from django.db import connections
@@ -35,34 +36,47 @@ def sequence(
     *,
     bulk_threshold: int,
     complete: Callable[[Sequence[Entry]], None] = lambda entries: None,
+    guards: Mapping[str, str] = MappingProxyType({}),
 ) -> int | None:
     """Give positions to what is committed and has none, inside the caller's transaction.
 
     Returns how many messages got one, or None where another relay is at it. Positions are
     contiguous; a message whose append began after another's commit had returned comes behind it,
     and so do two changes of one row. All rows of one transaction get theirs together.
-    `complete` may fill in what the writer had no time for.
+    `complete` may fill in what the writer had no time for; `guards` are settings of PostgreSQL
+    for this transaction.
     """
     alias = database()
-    log = _locked(alias)
-    if log is None:
+    head = _locked_head(alias, guards)
+    if head is None:
         return None
     entries = _waiting(alias)
     if not entries:
         return 0
     kept, dropped = folding.fold(entries, bulk_threshold=bulk_threshold)
     complete([entry for entry in kept if entry.is_object])
-    _write(alias, kept, dropped, log)
+    _write(alias, kept, dropped, head)
     return len(kept)
 
 
-def _locked(alias: str) -> Log | None:
-    """The log's row, locked; None where another relay has it. A log that is not there is made."""
-    rows = Log.objects.using(alias).select_for_update(skip_locked=True).filter(pk=1)
-    if (log := rows.first()) is None and not Log.objects.using(alias).filter(pk=1).exists():
-        state()
-        log = rows.first()
-    return log
+def _locked_head(alias: str, guards: Mapping[str, str]) -> int | None:
+    """The log's head, with its row locked; None where another relay has it.
+
+    Set in the same statement, since every one of them adds to everybody's latency.
+    """
+    connection = connections[alias]
+    table = connection.ops.quote_name(Log._meta.db_table)
+    settings = "".join(", set_config(%s, %s, true)" for _ in guards)
+    lock = ""
+    if connection.features.has_select_for_update_skip_locked:
+        lock = connection.ops.for_update_sql(skip_locked=True)
+    sql = f"SELECT head{settings} FROM {table} WHERE id = 1 {lock}"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [word for pair in guards.items() for word in pair])
+        found = cursor.fetchone()
+        if found is None and not Log.objects.using(alias).filter(pk=1).exists():
+            found = (state().head,)  # it was just made, by us or by another
+    return None if found is None else found[0]
 
 
 def _waiting(alias: str) -> list[Entry]:
@@ -86,18 +100,18 @@ def _waiting(alias: str) -> list[Entry]:
         return [Entry(*row) for row in cursor.fetchall()]
 
 
-def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], log: Log) -> None:
+def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int) -> None:
     table = connections[alias].ops.quote_name(Message._meta.db_table)
-    numbered = list(enumerate(kept, start=log.head + 1))
+    numbered = list(enumerate(kept, start=head + 1))
     plain = [(position, entry.id) for position, entry in numbered if not entry.rewritten]
     rewritten = [
         (position, entry.body, entry.groups, entry.left_groups, entry.scope_text, entry.id)
         for position, entry in numbered
         if entry.rewritten
     ]
-    head = connections[alias].ops.quote_name(Log._meta.db_table)
+    log = connections[alias].ops.quote_name(Log._meta.db_table)
     with connections[alias].cursor() as cursor:
-        cursor.execute(f"UPDATE {head} SET head = %s WHERE id = 1", [log.head + len(kept)])  # noqa: S608
+        cursor.execute(f"UPDATE {log} SET head = %s WHERE id = 1", [head + len(kept)])  # noqa: S608
         if plain:
             cursor.executemany(f"UPDATE {table} SET position = %s WHERE id = %s", plain)  # noqa: S608
         if rewritten:
