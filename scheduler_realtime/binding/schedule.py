@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils import timezone
 
-from .audience import Audience
+from scheduler_realtime.audience import Audience
 
 Path = str
 """A field, a dotted path over relations (`procedure.room`), or a method of binding or model."""
