@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import unicodedata
 import uuid
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -23,19 +25,45 @@ def _text(value: Any) -> Any:
     return str(plain(value))
 
 
+def _key(value: Any) -> Any:
+    if type(value) is not int and not isinstance(value, str):
+        raise ValueError("is neither a number nor a text")
+    return value
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(text: str) -> str:
+    try:
+        if not _DAY.fullmatch(text):
+            raise ValueError  # noqa: TRY301 - told below, with the days that no month has
+        dt.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a day, which is written YYYY-MM-DD") from None
+    return text
+
+
+KeyValue = Annotated[Key, BeforeValidator(_key)]
 Text = Annotated[str, BeforeValidator(_text)]
-Day = Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Day = Annotated[str, BeforeValidator(_text), AfterValidator(_day)]
+
+_UNCLICKABLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 
 def _clickable(url: str) -> str:
-    """Browsers drop control characters and take a backslash for a slash: neither may stand here."""
-    if any(character <= " " or character == "\\" for character in url):
+    """Browsers drop control characters and take a backslash for a slash: neither may stand here.
+
+    Nor may two slashes at the beginning, or more: a browser takes what follows for a host.
+    """
+    if any(c == "\\" or unicodedata.category(c) in _UNCLICKABLE for c in url):
         raise ValueError("may hold no space, control character or backslash")
     try:
         parts = urlsplit(url)
     except ValueError:
         raise ValueError("is no URL") from None
-    if parts.scheme not in {"", "http", "https"} or (parts.netloc and not parts.scheme):
+    is_relative = not parts.scheme and not url.startswith("//")
+    if not is_relative and not (parts.scheme in {"http", "https"} and parts.netloc):
         raise ValueError("must be relative to this site, http or https")
     return url
 
@@ -49,7 +77,7 @@ Url = Annotated[
 class Payload(BaseModel):
     """The `data` of one message type. Unknown keys are kept: shapes may gain keys."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     type: ClassVar[str]
     durable: ClassVar[bool] = True
@@ -64,7 +92,7 @@ class Payload(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(["data", *map(str, first["loc"])])
-            raise InvalidMessage(path, first["msg"]) from None
+            raise InvalidMessage(path, first["msg"].removeprefix("Value error, ")) from None
 
 
 class ScheduleUpdate(Payload):
@@ -74,12 +102,12 @@ class ScheduleUpdate(Payload):
 
     action: Literal["create", "update", "delete", "bulk"]
     model: str | None = None
-    surgery_id: Key | None = None
-    room_id: Key | None = None
+    surgery_id: KeyValue | None = None
+    room_id: KeyValue | None = None
     schedule_date: Day | None = None
     changes: dict[str, Any] = Field(default_factory=dict)
     previous: dict[str, Any] = Field(default_factory=dict)
-    affected_surgeries: list[Key] = Field(default_factory=list)
+    affected_surgeries: list[KeyValue] = Field(default_factory=list)
 
 
 class ConflictNotification(Payload):
@@ -92,7 +120,7 @@ class ConflictNotification(Payload):
     conflict_type: Text
     severity: Literal["info", "warning", "error", "critical"]
     description: Text
-    affected_surgeries: list[Key] = Field(default_factory=list)
+    affected_surgeries: list[KeyValue] = Field(default_factory=list)
     suggested_actions: list[Any] = Field(default_factory=list)
     status: Literal["open", "resolved"] = "open"
 
@@ -108,7 +136,7 @@ class EmergencyAlert(Payload):
     emergency_type: Text
     priority: Literal["immediate", "urgent", "high"]
     description: Text
-    surgery_id: Key | None = None
+    surgery_id: KeyValue | None = None
     patient_name: Text | None = None
     surgery_type: Text | None = None
     ack_required: bool = True
@@ -165,7 +193,7 @@ class UserPresence(Payload):
     type: ClassVar[str] = "user_presence"
     durable: ClassVar[bool] = False
 
-    user_id: Key
+    user_id: KeyValue
     action: Literal["join", "leave", "update"]
     username: Text
     role: Text | None = None
@@ -181,7 +209,7 @@ class ReceiptUpdate(Payload):
     durable: ClassVar[bool] = False
 
     id: int
-    user_id: Key
+    user_id: KeyValue
     state: Literal["delivered", "acknowledged"]
 
 
