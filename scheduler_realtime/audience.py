@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .exceptions import InvalidAudience
+from .exceptions import InvalidAudience, InvalidMessage
+from .wire import plain
 
 EVERYONE: Final = "everyone"
 
 # What every channel layer takes as a group name, short of its limit of 100 characters by far
 # enough for the prefix and a layer's own.
-_PLAIN = re.compile(r"^[a-zA-Z0-9\-_.]{1,80}$")
+_PLAIN = re.compile(r"[a-zA-Z0-9\-_.]{1,80}")
 
 
 def _group(kind: str, name: str) -> str:
@@ -22,7 +23,7 @@ def _group(kind: str, name: str) -> str:
 
     The two forms cannot collide, since no plain name can put a hyphen before the first dot.
     """
-    if _PLAIN.match(name):
+    if _PLAIN.fullmatch(name):
         return f"{kind}.{name}"
     return f"{kind}-hash.{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
@@ -69,19 +70,31 @@ class Audience:
 
 
 def _listed(values: Iterable[Any] | None) -> Iterable[Any]:
-    if isinstance(values, str | bytes):
+    if values is None:
+        return ()
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InvalidAudience(f"users and roles are lists; {values!r} is one value. Write [it].")
-    return values or ()
+    return values
 
 
 def _user_id(user: Any) -> Any:
     key = getattr(user, "pk", user)
     if key is None:
         raise InvalidAudience("a user that was never saved cannot be addressed.")
+    try:
+        key = plain(key)
+    except InvalidMessage as error:
+        raise InvalidAudience(f"a user's primary key {error.reason}.") from None
+    if type(key) is not int and not isinstance(key, str):
+        raise InvalidAudience(f"{user!r} is neither a user nor a primary key.")
     return key
 
 
 def _role(role: Any) -> str:
     if not isinstance(role, str) or not role:
         raise InvalidAudience(f"a role is a name, not {role!r}.")
-    return role
+    try:
+        # An enum's member is told by its value, and formats as its name.
+        return str(plain(role))
+    except InvalidMessage as error:
+        raise InvalidAudience(f"a role {error.reason}.") from None
