@@ -1,0 +1,65 @@
+"""The token bucket: how many at once, and how many in the long run."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler_realtime.ratelimit import TokenBucket
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def taken(bucket: TokenBucket, times: int) -> int:
+    return sum(bucket.take() for _ in range(times))
+
+
+def test_a_bucket_gives_as_many_as_it_holds_at_once() -> None:
+    bucket = TokenBucket(3, 10, clock=Clock())
+
+    assert taken(bucket, 10) == 3
+
+
+def test_an_empty_bucket_gains_its_rate_a_second() -> None:
+    clock = Clock()
+    bucket = TokenBucket(20, 10, clock=clock)
+    taken(bucket, 20)
+
+    clock.now += 0.5
+
+    assert taken(bucket, 20) == 5
+
+
+def test_a_rest_however_long_fills_no_bucket_above_its_brim() -> None:
+    clock = Clock()
+    bucket = TokenBucket(3, 10, clock=clock)
+
+    clock.now += 1e6
+
+    assert taken(bucket, 10) == 3
+
+
+def test_asking_in_vain_costs_nothing() -> None:
+    clock = Clock()
+    bucket = TokenBucket(1, 1, clock=clock)
+    taken(bucket, 1000)
+
+    clock.now += 1
+
+    assert bucket.take()
+
+
+@given(steps=st.lists(st.floats(0, 5), max_size=60))
+def test_no_rhythm_of_asking_gets_more_than_the_burst_and_the_rate(steps: list[float]) -> None:
+    clock = Clock()
+    bucket = TokenBucket(5, 2, clock=clock)
+    got = 0
+    for step in steps:
+        clock.now += step
+        got += taken(bucket, 10)
+
+    assert got <= 5 + 2 * (clock.now - 100) + 1e-6
