@@ -1,16 +1,17 @@
 """SCHEDULER_REALTIME and the WEBSOCKET_* variables, read once as one frozen, typed object.
 
 A value is looked for in the `SCHEDULER_REALTIME` dict of the host's settings, then in the
-environment as `WEBSOCKET_<KEY>` (numbers only), then in the defaults below.
+environment as `WEBSOCKET_<KEY>` (all but `MODELS`), then in the defaults below.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -95,46 +96,89 @@ class Conf:
 
 DEFAULTS = Conf()
 
+_KINDS: Final = {
+    "int": "a whole number above 0",
+    "float": "a number above 0",
+    "bool": "True or False",
+    "str": "a text",
+    "str | None": "a text, or None",
+    "Sequence[str]": "a list of texts",
+    "Mapping[str, Mapping[str, Any]]": "a dict of dicts",
+}
+"""What a value must be, by the annotation of its field."""
+
+_FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True}
+_FLAGS.update({"0": False, "false": False, "no": False, "off": False})
+
 
 def unknown_keys() -> list[str]:
     """The keys of the dict that mean nothing here, for a system check to complain about."""
     known = {entry.name for entry in fields(Conf)}
-    return sorted(set(getattr(django_settings, _NAME, {})) - known)
+    given = getattr(django_settings, _NAME, {})
+    return sorted({str(key) for key in given} - known) if isinstance(given, Mapping) else []
 
 
 @lru_cache(maxsize=1)
 def conf() -> Conf:
     """The settings in force. Raises `ImproperlyConfigured` for a value that cannot be used."""
-    given = dict(getattr(django_settings, _NAME, {}))
+    given = getattr(django_settings, _NAME, {})
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"{_NAME} must be a dict, not {given!r}.")
     values: dict[str, Any] = {}
     for entry in fields(Conf):
         if entry.name in given:
-            values[entry.name] = _checked(entry.name, given[entry.name])
-        elif (text := os.environ.get(f"WEBSOCKET_{entry.name}")) is not None:
-            values[entry.name] = _from_environment(entry.name, text)
+            values[entry.name] = _checked(entry, given[entry.name], f"{_NAME}[{entry.name!r}]")
+        elif text := os.environ.get(f"WEBSOCKET_{entry.name}", "").strip():
+            values[entry.name] = _from_environment(entry, text)
     return Conf(**values)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _checked(entry: Field[Any], value: Any, name: str) -> Any:
+    if not _fits(str(entry.type), value):
+        raise ImproperlyConfigured(f"{name} must be {_KINDS[str(entry.type)]}, not {value!r}.")
+    return int(value) if entry.type == "int" else value
 
 
-def _checked(name: str, value: Any) -> Any:
-    if _is_number(getattr(DEFAULTS, name)) and not (_is_number(value) and value > 0):
-        raise ImproperlyConfigured(f"{_NAME}[{name!r}] must be a number above 0, not {value!r}.")
-    return value
+def _fits(kind: str, value: Any) -> bool:
+    match kind:
+        case "int" | "float":
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            is_usable = is_number and 0 < value < math.inf
+            return is_usable and (kind == "float" or value == int(value))
+        case "bool":
+            return isinstance(value, bool)
+        case "Sequence[str]":
+            is_list = isinstance(value, list | tuple | set | frozenset)
+            return is_list and all(isinstance(each, str) for each in value)
+        case "Mapping[str, Mapping[str, Any]]":
+            return isinstance(value, Mapping) and all(
+                isinstance(label, str) and isinstance(binding, Mapping)
+                for label, binding in value.items()
+            )
+        case _:
+            return isinstance(value, str) or (value is None and kind == "str | None")
 
 
-def _from_environment(name: str, text: str) -> Any:
-    default = getattr(DEFAULTS, name)
-    if not _is_number(default):
-        return default
+def _from_environment(entry: Field[Any], text: str) -> Any:
+    """A value as an environment can carry it: lists are parted by commas, `MODELS` cannot be."""
+    value: Any = text
+    match str(entry.type):
+        case "int" | "float":
+            value = _number(text)
+        case "bool":
+            value = _FLAGS.get(text.lower(), text)
+        case "Sequence[str]":
+            value = [word.strip() for word in text.split(",") if word.strip()]
+        case _:
+            pass
+    return _checked(entry, value, f"The environment variable WEBSOCKET_{entry.name}")
+
+
+def _number(text: str) -> float | str:
     try:
-        return _checked(name, float(text))
-    except (ValueError, ImproperlyConfigured):
-        raise ImproperlyConfigured(
-            f"The environment variable WEBSOCKET_{name} must be a number above 0, not {text!r}."
-        ) from None
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
