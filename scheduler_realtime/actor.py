@@ -39,7 +39,11 @@ def asking(who: Callable[[], Any]) -> Iterator[None]:
 def current_actor() -> Any:
     """The primary key of whoever acts now, or None where nobody is known."""
     who = _actor.get()
-    user = who() if who is not None else None
+    return key_of(who()) if who is not None else None
+
+
+def key_of(user: Any) -> Any:
+    """The primary key of a user, or of what stands for one; None for nobody and for anonymous."""
     if user is None or not getattr(user, "is_authenticated", True):
         return None
     return getattr(user, "pk", user)
