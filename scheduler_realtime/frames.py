@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from .log import Row
@@ -57,7 +58,10 @@ def redacted(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
         if isinstance(result.get(key), dict):
             result[key] = {name: v for name, v in result[key].items() if name not in names}
     if isinstance(result.get("objects"), list):
-        result["objects"] = [redacted(each, names) for each in result["objects"]]
+        # A host's own message may have anything there.
+        result["objects"] = [
+            redacted(each, names) if isinstance(each, dict) else each for each in result["objects"]
+        ]
     return result
 
 
@@ -81,7 +85,8 @@ def _user_id(actor: str | None) -> int | str | None:
         return None
     try:
         return plain(get_user_model()._meta.pk.to_python(actor))  # type: ignore[no-any-return]
-    except (ValueError, TypeError, LookupError):
+    # Whoever wrote the message may have named a service, which is no user.
+    except (ValidationError, ValueError, TypeError, LookupError):
         return actor
 
 
