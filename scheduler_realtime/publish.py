@@ -6,18 +6,19 @@ import asyncio
 import contextvars
 import datetime as dt
 import functools
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from . import doorbell, log
-from .actor import current_actor
+from .actor import current_actor, key_of
 from .audience import Audience
 from .exceptions import InvalidMessage
 from .messages import OptimizationProgress, Payload, envelope
@@ -27,8 +28,11 @@ from .wire import plain
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_STARTED_RUNS: Final = 1000
+_RUNS: Final = 1000
 """Optimisation runs remembered as told of, so that only their first state is kept in the log."""
+
+_ACTOR_LENGTH: Final = 255
+"""What the log's column holds."""
 
 
 def publish(
@@ -39,39 +43,58 @@ def publish(
     user_id: Any = None,
     ack_required: bool | None = None,
     expires_at: dt.datetime | str | None = None,
+    protected: frozenset[str] = frozenset(),
 ) -> Message | None:
     """Send a message to users and roles; with neither given, to everyone.
 
     A durable message is written into the log, in the transaction in progress where there is one,
     and is returned without a position, which it gets after the commit. An ephemeral one is sent
     on commit, or at once, and None is returned. `user_id` is who caused it; left out, the user
-    of the request or of `acting_as`. Raises `InvalidMessage` or `InvalidAudience`, and then
-    nothing was stored or sent.
+    of the request or of `acting_as`. `ack_required` and `expires_at`, left out, are the
+    payload's own. `protected` are names to leave out, beside the payload's own, for those
+    without the clearance. Raises `InvalidMessage` or `InvalidAudience`, and then nothing was
+    stored or sent.
     """
-    audience = Audience(users=users, roles=roles)
-    actor = plain(user_id if user_id is not None else current_actor(), "user_id")
-    if not _is_durable(payload):
-        _publish_ephemeral(payload, audience, actor)
-        return None
-    needs_ack = payload.ack_required_by_default if ack_required is None else ack_required
+    data = plain(payload.model_dump())
+    if expires_at is None:
+        expires_at = _own(payload, "expires_at")
+    if ack_required is None:
+        ack_required = _own(payload, "ack_required", payload.ack_required_by_default)
     draft = log.Draft(
         type=payload.type,
-        data=payload.model_dump(mode="json"),
-        groups=audience.groups,
-        protected=payload.protected,
-        scope=_scope(payload),
-        actor=actor,
-        ack_required=needs_ack,
+        data=data,
+        groups=Audience(users=users, roles=roles).groups,
+        protected=payload.protected | protected,
+        scope=_scope(data),
+        actor=_key(user_id),
+        ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
     )
+    _agree(payload, draft)
+    if not _is_durable(payload):
+        _send_on_commit(draft)
+        return None
     log.append([draft])
+    if isinstance(payload, OptimizationProgress):
+        _remember(payload.optimization_id)
     return Message.objects.using(log.database()).get(key=draft.key)
 
 
-def _scope(payload: Payload) -> dict[str, Any]:
+def _own(payload: Payload, name: str, default: Any = None) -> Any:
+    """What the payload itself says of its delivery, if its type says such a thing at all."""
+    is_said = name in payload.model_fields_set and name in type(payload).model_fields
+    return getattr(payload, name) if is_said else default
+
+
+def _agree(payload: Payload, draft: log.Draft) -> None:
+    """Have the data say what the log will do, where its shape says so at all."""
+    told = {"ack_required": draft.ack_required, "expires_at": plain(draft.expires_at, "expires_at")}
+    draft.data.update((n, v) for n, v in told.items() if n in type(payload).model_fields)
+
+
+def _scope(data: dict[str, Any]) -> dict[str, Any]:
     """What subscribers narrow by, of a message somebody composed."""
-    data = payload.model_dump(mode="json")
-    surgeries = [data.get("surgery_id"), *data.get("affected_surgeries", [])]
+    surgeries = [data.get("surgery_id"), *(data.get("affected_surgeries") or [])]
     scope = {
         "model": data.get("model"),
         "surgeries": [surgery for surgery in surgeries if surgery is not None],
@@ -81,31 +104,49 @@ def _scope(payload: Payload) -> dict[str, Any]:
     return {name: value for name, value in scope.items() if value}
 
 
-def _moment(value: dt.datetime | str | None) -> dt.datetime | None:
+def _key(user_id: Any) -> int | str | None:
+    key = plain(current_actor() if user_id is None else key_of(user_id), "user_id")
+    if key is None or type(key) is int or (isinstance(key, str) and len(key) <= _ACTOR_LENGTH):
+        return key
+    raise InvalidMessage("user_id", "is neither a user nor a primary key")
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    """An aware datetime. A date alone does not say whether that day is in or out."""
     if value is None:
         return None
-    moment = parse_datetime(value) if isinstance(value, str) else value
-    if moment is None:
+    moment = value
+    if isinstance(value, str):
+        try:
+            moment = parse_datetime(value) if ":" in value else None
+        except ValueError:
+            moment = None
+    if not isinstance(moment, dt.datetime):
         raise InvalidMessage("expires_at", f"{value!r} is not a date and time in ISO 8601")
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment, timezone.get_default_timezone())
     return moment
 
 
-def _publish_ephemeral(payload: Payload, audience: Audience, actor: Any) -> None:
-    frame = envelope(
-        payload.type, payload.model_dump(mode="json"), timestamp=timezone.now(), user_id=actor
-    )
+def _send_on_commit(draft: log.Draft) -> None:
+    frame = envelope(draft.type, draft.data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
 
     # A plain function: Django 5.2 logs a robust callback that fails by its __qualname__.
     def send() -> None:
-        doorbell.carry(frame, audience.groups)
+        doorbell.carry(frame, draft.groups)
 
-    transaction.on_commit(send, using=log.database(), robust=True)
+    # Asked first, so that a tick outside a transaction opens no connection.
+    if connections[log.database()].in_atomic_block:
+        transaction.on_commit(send, using=log.database(), robust=True)
+    else:
+        send()
 
 
-_started: Final[OrderedDict[str, None]] = OrderedDict()
-_started_lock: Final = threading.Lock()
+_told: Final[OrderedDict[str, Callable[[], None] | None]] = OrderedDict()
+"""Runs whose first state is in the log: for good, or with the callback of a transaction that is
+not over, which Django takes back when it rolls back."""
+
+_told_lock: Final = threading.Lock()
 
 
 def _is_durable(payload: Payload) -> bool:
@@ -115,18 +156,48 @@ def _is_durable(payload: Payload) -> bool:
     """
     if not isinstance(payload, OptimizationProgress) or payload.is_final:
         return payload.durable
-    with _started_lock:
-        if payload.optimization_id in _started:
-            return False
-        _started[payload.optimization_id] = None
-        if len(_started) > _STARTED_RUNS:
-            _started.popitem(last=False)
-    return True
+    with _told_lock:
+        if payload.optimization_id not in _told:
+            return True
+        pending = _told[payload.optimization_id]
+    waiting = connections[log.database()].run_on_commit
+    return pending is not None and not any(entry[1] is pending for entry in waiting)
+
+
+def _remember(run: str) -> None:
+    def settle() -> None:
+        _note(run, None)
+
+    if connections[log.database()].in_atomic_block:
+        _note(run, settle)
+        transaction.on_commit(settle, using=log.database(), robust=True)
+    else:
+        settle()
+
+
+def _note(run: str, pending: Callable[[], None] | None) -> None:
+    with _told_lock:
+        _told[run] = pending
+        if len(_told) > _RUNS:
+            _told.popitem(last=False)
 
 
 # A thread of its own: the one that Channels and `sync_to_async` share may stand for seconds
 # behind somebody's query.
-_writer: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime-publish")
+def _new_writer() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime-publish")
+
+
+_writer = _new_writer()
+
+
+def _after_fork() -> None:
+    global _writer  # noqa: PLW0603 - a child has none of its parent's threads
+    _writer = _new_writer()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _in_writer(call: Callable[[], R]) -> R:
@@ -137,10 +208,11 @@ def _in_writer(call: Callable[[], R]) -> R:
         close_old_connections()
 
 
-def twin(verb: Callable[P, R]) -> Callable[P, Any]:
+def twin(verb: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
     """The `a` twin of a sync verb: the same, to await, in order, and never blocking the loop.
 
-    It writes in a transaction of its own, since async code has none to share.
+    It writes in a transaction of its own, since async code has none to share. Whoever stops
+    awaiting it does not take it back.
     """
 
     @functools.wraps(verb)
