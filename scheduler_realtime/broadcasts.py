@@ -12,6 +12,10 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
+from django.utils import timezone
+
+from . import registry
+from .exceptions import InvalidMessage
 from .messages import (
     ConflictNotification,
     EmergencyAlert,
@@ -45,18 +49,21 @@ def broadcast_schedule_update(
     model: str | None = None,
     **aim: Unpack[Aim],
 ) -> Message | None:
-    """Say that a surgery was created, updated or deleted where no model's save says it."""
+    """Say that a surgery was created, updated or deleted where no model's save says it.
+
+    What the binding of `model` protects is protected here; without `model`, what any does.
+    """
     data = {
         "action": action,
         "model": model,
         "surgery_id": surgery_id,
         "room_id": room_id,
-        "schedule_date": schedule_date,
+        "schedule_date": _day(schedule_date),
         "changes": changes or {},
         "previous": previous or {},
-        "affected_surgeries": list(affected_surgeries),
+        "affected_surgeries": _listed(affected_surgeries, "affected_surgeries"),
     }
-    return publish(ScheduleUpdate.checked(data), **aim)
+    return publish(ScheduleUpdate.checked(data), protected=_protected(model), **aim)
 
 
 def broadcast_optimization_progress(
@@ -106,8 +113,8 @@ def broadcast_conflict_notification(
         "conflict_type": conflict_type,
         "severity": severity,
         "description": description,
-        "affected_surgeries": list(affected_surgeries),
-        "suggested_actions": list(suggested_actions),
+        "affected_surgeries": _listed(affected_surgeries, "affected_surgeries"),
+        "suggested_actions": _listed(suggested_actions, "suggested_actions"),
         "status": status,
     }
     return publish(ConflictNotification.checked(data), **aim)
@@ -125,7 +132,6 @@ def broadcast_emergency_alert(
     **aim: Unpack[Aim],
 ) -> Message | None:
     """Raise an emergency: kept until acknowledged, ahead of everything else for a slow socket."""
-    needs_ack = aim.get("ack_required")
     data = {
         "emergency_id": emergency_id,
         "emergency_type": emergency_type,
@@ -134,7 +140,6 @@ def broadcast_emergency_alert(
         "surgery_id": surgery_id,
         "patient_name": patient_name,
         "surgery_type": surgery_type,
-        "ack_required": True if needs_ack is None else needs_ack,
     }
     return publish(EmergencyAlert.checked(data), **aim)
 
@@ -153,13 +158,32 @@ def send_system_notification(
         "title": title,
         "message": message,
         "severity": severity,
-        "action_items": list(action_items),
-        "expires_at": aim.get("expires_at"),
-        "ack_required": bool(aim.get("ack_required")),
+        "action_items": _listed(action_items, "action_items"),
     }
     if notification_id is not None:
         data["notification_id"] = notification_id
     return publish(SystemNotification.checked(data), **aim)
+
+
+def _day(day: dt.date | str | None) -> dt.date | str | None:
+    """A moment as its day in the project's `TIME_ZONE`."""
+    if not isinstance(day, dt.datetime):
+        return day
+    zone = timezone.get_default_timezone()
+    return timezone.localdate(day, zone) if timezone.is_aware(day) else day.date()
+
+
+def _listed(values: Iterable[Any] | None, name: str) -> list[Any]:
+    if values is None:
+        return []
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InvalidMessage(f"data.{name}", f"must be a list, and {values!r} is one value")
+    return list(values)
+
+
+def _protected(model: str | None) -> frozenset[str]:
+    bindings = [b for b in registry.bindings() if model is None or b.label == model.lower()]
+    return frozenset().union(*(binding.protected_names for binding in bindings))
 
 
 abroadcast_schedule_update = twin(broadcast_schedule_update)
