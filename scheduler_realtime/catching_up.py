@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
-from . import books, log
+from django.db import Error
+
+from . import books, close_codes, log
 from .conf import conf
 from .connection import Connection
-from .exceptions import HistoryGap
+from .exceptions import HistoryGap, TokenRejected
 from .identity import Identity
 from .log import Row
 from .ring import Ring
 
 logger = logging.getLogger(__name__)
 
-PAGE: Final = 200
-"""Rows looked at before asking again whether the mailbox has space."""
+PAGE: Final = 50
+"""Rows read at once for a client that catches up: a slow one holds on to them."""
+
+JUDGED_PAGE: Final = 500
+"""Rows read at once to see how many of them somebody missed."""
+
+JUDGE_TIMEOUT: Final = 10.0
+"""Seconds a socket waits for a log that cannot be read before it is told to come again."""
+
+BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
+"""Seconds between tries while the database is out; the last goes on."""
 
 _LARGEST: Final = 2**63 - 1
 
@@ -29,6 +42,8 @@ class Leader(Protocol):
     ring: Ring
     position: int
     epoch: str
+    generation: int
+    ready: asyncio.Event
 
     def promised(self, connection: Connection) -> int: ...
 
@@ -60,7 +75,23 @@ class Resumption:
         return cls(since=given.get("since", [None])[0], epoch=given.get("epoch", [None])[0])
 
     async def judge(self, hub: Leader, identity: Identity) -> Verdict:
-        """Whether everything this user missed can be sent again: all of it, or nothing."""
+        """Whether everything this user missed can be sent again: all of it, or nothing.
+
+        Raises `TokenRejected` where the log cannot be read.
+        """
+        try:
+            async with asyncio.timeout(JUDGE_TIMEOUT):
+                await hub.ready.wait()
+                while True:
+                    generation = hub.generation
+                    verdict = await self._judge(hub, identity)
+                    if generation == hub.generation:  # otherwise it was about another log
+                        return verdict
+        except (TimeoutError, Error) as error:
+            logger.warning("A socket is sent away, since the log cannot be read: %r", error)
+            raise TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY) from None
+
+    async def _judge(self, hub: Leader, identity: Identity) -> Verdict:
         if self.since is None:
             return Verdict()
         if not (self.since.isascii() and self.since.isdigit()) or len(self.since) > 19:
@@ -85,7 +116,7 @@ async def _missed(hub: Leader, identity: Identity, since: int) -> int:
     """How many messages for this user lie behind a position, counted no further than needed."""
     count, position = 0, since
     while position < hub.position and count <= conf().REPLAY_LIMIT:
-        rows = await rows_after(hub, position)
+        rows = await rows_after(hub, position, JUDGED_PAGE)
         if not rows:
             break
         count += sum(not row.groups.isdisjoint(identity.groups) for row in rows)
@@ -93,23 +124,26 @@ async def _missed(hub: Leader, identity: Identity, since: int) -> int:
     return count
 
 
-async def rows_after(hub: Leader, position: int) -> tuple[Row, ...]:
+async def rows_after(hub: Leader, position: int, limit: int) -> tuple[Row, ...]:
     """The next rows behind a position, from memory where they are there. Raises `HistoryGap`."""
-    rows = hub.ring.after(position, PAGE)
+    rows = hub.ring.after(position, limit)
     if rows is None:
-        page = await books.run(log.read_after, position, limit=PAGE)
+        page = await books.run(log.read_after, position, limit=limit)
         rows = page.rows
     return rows
 
 
 async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> None:
-    """Bring a connection level with the hub, and turn it live in the same step of the loop."""
+    """Bring a connection level with the hub, and turn it live in the same step of the loop.
+
+    Says `caught_up` at the end where `says_so`. Outlives a database that is out.
+    """
     try:
-        while connection.position < hub.position:
-            await _space(connection)
-            rows = await rows_after(hub, connection.position)
+        while connection.position < hub.position and not connection.is_closing:
+            rows = await _patient_rows_after(hub, connection.position)
             for row in rows:
                 if connection.hears(row):
+                    await connection.room_for(row)
                     connection.hand_over(row)
                 connection.position = row.position
             if not rows:
@@ -121,7 +155,12 @@ async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> Non
         connection.say("caught_up", {"position": hub.promised(connection)})
 
 
-async def _space(connection: Connection) -> None:
-    while not connection.mailbox.has_space:
-        connection.space.clear()
-        await connection.space.wait()
+async def _patient_rows_after(hub: Leader, position: int) -> tuple[Row, ...]:
+    """`rows_after`, tried again until the database can be read."""
+    pauses = itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
+    while True:
+        try:
+            return await rows_after(hub, position, PAGE)
+        except Error as error:
+            logger.debug("The log cannot be read, so a client goes on later: %r", error)
+            await asyncio.sleep(next(pauses))

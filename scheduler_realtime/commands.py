@@ -130,12 +130,23 @@ _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Annotated[Command, Field(dis
 def parse(text: str) -> Command:
     """The command in a text frame. Raises `BadFrame` for everything that is not one."""
     frame = _loaded(text)
-    ref = frame.get("ref")
-    ref = ref if isinstance(ref, str) and len(ref) <= 64 else None
     try:
         return _ADAPTER.validate_python(frame)
     except ValidationError as error:
-        raise _bad(error, frame, ref) from None
+        raise _bad(error, frame, _ref(frame)) from None
+
+
+def ref_in(text: str) -> str | None:
+    """The reference of a frame that is not acted upon, where one can be read."""
+    try:
+        return _ref(_loaded(text))
+    except BadFrame:
+        return None
+
+
+def _ref(frame: dict[str, Any]) -> str | None:
+    ref = frame.get("ref")
+    return ref if isinstance(ref, str) and len(ref) <= 64 else None
 
 
 def _loaded(text: str) -> dict[str, Any]:

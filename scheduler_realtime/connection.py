@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
 from . import close_codes, frames
 from .audience import user_group
+from .conf import conf
 from .identity import Identity
 from .log import Row
 from .mailbox import Item, Mailbox
-from .messages import RESYNC, envelope
+from .messages import RESYNC, EmergencyAlert, envelope
 from .servers import Send
 from .wire import dumps, plain
+
+logger = logging.getLogger(__name__)
+
+_LATEST: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
 class Connection:
     """One socket of one user. Belongs to one event loop; every method only touches memory.
 
     `position`: everything for this user up to there was put into the mailbox, or, while the
-    connection is live, up to where the hub has come.
+    connection is live, up to where the hub has come. `on_abort` is called when the line is cut.
     """
 
-    def __init__(self, send: Send, identity: Identity, *, epoch: str) -> None:
+    def __init__(
+        self,
+        send: Send,
+        identity: Identity,
+        *,
+        epoch: str,
+        on_abort: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = str(uuid.uuid4())
         self.identity = identity
         self.epoch = epoch
@@ -42,12 +55,20 @@ class Connection:
         self.is_warned = False
         self.space = asyncio.Event()
         self.catching_up: asyncio.Task[None] | None = None
-        self.mailbox = Mailbox(send, on_stuck=self._on_stuck, on_space=self.space.set)
+        self.mailbox = Mailbox(
+            send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=on_abort
+        )
 
     @property
     def expires_at(self) -> dt.datetime:
-        """When the token expires."""
-        return dt.datetime.fromtimestamp(self.identity.claims.expires_at, tz=dt.UTC)
+        """When the token expires; the end of the calendar where it says later than that."""
+        seconds = min(self.identity.claims.expires_at, _LATEST.timestamp())
+        return dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the socket is about to end, so that nothing said to it counts any more."""
+        return self.mailbox.is_closing
 
     def hears(self, row: Row) -> bool:
         """Whether the message is for this user, as far as groups and subscription say now."""
@@ -56,14 +77,24 @@ class Connection:
             return False
         return frames.is_wanted(row, self.wanted, user_group(self.identity.user_id))
 
+    def wants(self, type: str, groups: Iterable[str]) -> bool:  # noqa: A002 - the wire's own word
+        """Whether the subscription lets through an ephemeral frame that went to these groups."""
+        types = (self.wanted or {}).get("types")
+        if types is None or type in types or type == EmergencyAlert.type:
+            return True
+        return user_group(self.identity.user_id) in groups
+
     def offer(self, row: Row) -> bool:
         """Hand over a message to a live connection. False: it has to catch up from now on."""
-        if not self.is_live or row.position <= self.position:
+        if row.position <= self.position:
+            return True
+        if not self.is_live:
+            if row.type == EmergencyAlert.type:
+                self.hand_over_early(row)
             return True
         if not self.mailbox.has_room(len(row.body)):
             self.is_live = False
             self.position = row.position - 1  # everything before went out in order
-            self.space.clear()
             return False
         self.hand_over(row)
         return True
@@ -74,8 +105,18 @@ class Connection:
         self.mailbox.put(Item(text=partial(self._text, row), size=len(row.body)))
 
     def hand_over_early(self, row: Row) -> None:
-        """Put an alert in ahead of its place, without a position: it comes again there."""
-        self.mailbox.put(Item(text=partial(self._text, row, early=True), size=len(row.body)))
+        """Put an alert in ahead of all that waits, without a position: it comes again in its place.
+
+        Where too many alerts wait already, that place has to do.
+        """
+        item = Item(text=partial(self._text, row, early=True), size=len(row.body))
+        self.mailbox.put_ahead(item)
+
+    async def room_for(self, row: Row) -> None:
+        """Wait until the mailbox takes the message: the pace at which a client catches up."""
+        while not self.mailbox.has_room(len(row.body)):
+            self.space.clear()
+            await self.space.wait()
 
     def carry(self, item: Item) -> None:
         """Put an ephemeral frame into the mailbox."""
@@ -83,9 +124,30 @@ class Connection:
 
     def say(self, type: str, data: Mapping[str, Any], ref: str | None = None) -> None:  # noqa: A002
         """Put a control frame into the mailbox."""
+        if self.is_closing:
+            return
         more: dict[str, Any] = {} if ref is None else {"ref": ref}
         text = dumps(envelope(type, plain(data), timestamp=timezone.now(), **more))
         self.mailbox.put(Item(text=lambda: text, size=len(text)))
+
+    def welcome(self, position: int, *, recovered: bool | None, reason: str | None) -> None:
+        """Say the first frame, which tells a client who it is and where it stands."""
+        facts = {
+            "connection_id": self.id,
+            "user_id": self.identity.user_id,
+            "username": self.identity.username,
+            "roles": self.identity.roles,
+            "groups": sorted(self.identity.groups),
+            "heartbeat_interval": conf().HEARTBEAT_INTERVAL,
+            "connection_timeout": conf().CONNECTION_TIMEOUT,
+            "epoch": self.epoch,
+            "position": position,
+            "recovered": recovered,
+            "reason": reason,
+            "token_expires_at": self.expires_at,
+            "server_time": self.connected_at,
+        }
+        self.say("welcome", facts)
 
     def complain(
         self,
@@ -104,6 +166,11 @@ class Connection:
         self.position = max(self.position, position)
         self.say(RESYNC, {"reason": reason, "epoch": self.epoch, "position": position})
 
+    def stop_catching_up(self) -> None:
+        """End the task that brings this connection level, if there is one."""
+        if self.catching_up is not None:
+            self.catching_up.cancel()
+
     def close(self, code: int) -> None:
         """Close the socket behind what waits for it. Safe to call twice: the first code stands."""
         self.mailbox.close(code)
@@ -113,11 +180,18 @@ class Connection:
         self.close(close_codes.SLOW_READER)
 
     def _text(self, row: Row, **more: Any) -> str | None:
-        if not self.hears(row):
-            return None
-        if row.type == RESYNC:
-            data = {**row.data, "epoch": self.epoch, "position": row.position}
-            return dumps(envelope(RESYNC, data, timestamp=row.created_at))
-        return frames.text_for(
-            row, groups=self.identity.groups, is_cleared=self.identity.is_cleared, **more
-        )
+        """The frame for this user now. Outlives a message that cannot be read: the rest goes on."""
+        try:
+            if not self.hears(row):
+                return None
+            if row.type == RESYNC:
+                return self._resync_text(row.data, row)
+            groups, is_cleared = self.identity.groups, self.identity.is_cleared
+            return frames.text_for(row, groups=groups, is_cleared=is_cleared, **more)
+        except Exception:
+            logger.exception("Message %s cannot be written, so its readers resync.", row.position)
+            return self._resync_text({"reason": "capture_failed"}, row)
+
+    def _resync_text(self, data: Mapping[str, Any], row: Row) -> str:
+        whole = {**data, "epoch": self.epoch, "position": row.position}
+        return dumps(envelope(RESYNC, whole, timestamp=row.created_at))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from channels.consumer import AsyncConsumer
 
@@ -26,6 +28,9 @@ class RealtimeConsumer(AsyncConsumer):
     Expects `scope["realtime_identity"]` from `JWTAuthMiddleware`.
     """
 
+    strangers: ClassVar[int] = 0
+    """Sockets of this process that have not said yet who they are."""
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Not Channels' own: it skips `disconnect` when a handler raises.
         self.scope = scope
@@ -36,13 +41,13 @@ class RealtimeConsumer(AsyncConsumer):
         chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
         await send({"type": "websocket.accept", "subprotocol": chosen})
         try:
+            house = hub.current()
+            house.check_room()
             found = await self._identity(scope.get("realtime_identity"), receive)
-            house = _open_house()
+            if found is not None:
+                await self._live(house, found, receive, send)
         except TokenRejected as refusal:
             await send({"type": "websocket.close", "code": refusal.close_code})
-            return
-        if found is not None:
-            await self._live(house, found, receive, send)
 
     async def _identity(self, found: Any, receive: Any) -> Identity | None:
         """Who it is; None where the client left before it said. Raises `TokenRejected`."""
@@ -50,11 +55,7 @@ class RealtimeConsumer(AsyncConsumer):
             raise found
         if isinstance(found, Identity):
             return found
-        try:
-            async with asyncio.timeout(conf().AUTHENTICATE_TIMEOUT):
-                message = await receive()
-        except TimeoutError:
-            raise _unauthenticated("No credential was given in time.") from None
+        message = await self._first_frame(receive)
         if message["type"] != "websocket.receive":
             return None
         if session.is_too_large(message):
@@ -67,9 +68,38 @@ class RealtimeConsumer(AsyncConsumer):
             raise _unauthenticated("The first frame must be `authenticate`.")
         return await identity.authenticate(command.data.token)
 
+    async def _first_frame(self, receive: Any) -> Any:
+        """What somebody unknown says first. Of those, no more may wait than may be connected."""
+        if RealtimeConsumer.strangers >= conf().MAX_CONNECTIONS:
+            raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
+        RealtimeConsumer.strangers += 1
+        try:
+            async with asyncio.timeout(conf().AUTHENTICATE_TIMEOUT):
+                return await receive()
+        except TimeoutError:
+            raise _unauthenticated("No credential was given in time.") from None
+        finally:
+            RealtimeConsumer.strangers -= 1
+
     async def _live(self, house: Hub, found: Identity, receive: Any, send: Any) -> None:
-        resumption = Resumption.of(self.scope.get("query_string", b""))
-        connection = await house.join(send, found, resumption)
+        life = asyncio.timeout(None)
+
+        def end() -> None:
+            life.reschedule(0)
+
+        try:
+            async with life:
+                await self._talk(house, found, receive, send, end)
+        except TimeoutError:
+            if not life.expired():
+                raise
+            await _close_what_is_left(send)
+
+    async def _talk(
+        self, house: Hub, found: Identity, receive: Any, send: Any, on_abort: Callable[[], None]
+    ) -> None:
+        wish = Resumption.of(self.scope.get("query_string", b""))
+        connection = await house.join(send, found, wish, on_abort)
         talk = Session(house, connection)
         try:
             while (message := await receive())["type"] == "websocket.receive":
@@ -78,14 +108,11 @@ class RealtimeConsumer(AsyncConsumer):
             house.leave(connection)
 
 
-def _open_house() -> Hub:
-    """The hub, if it takes sockets. Raises `TokenRejected` where it does not."""
-    house = hub.current()
-    if house.is_draining:
-        raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
-    if house.is_full:
-        raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
-    return house
+async def _close_what_is_left(send: Any) -> None:
+    """Behind a middleware nobody can cut the line, and daphne keeps it for an application gone."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1):
+            await send({"type": "websocket.close", "code": close_codes.SLOW_READER})
 
 
 def _unauthenticated(detail: str) -> TokenRejected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from . import frames
 from .connection import Connection
+from .log import Row
 from .mailbox import Item
 from .messages import TYPES, OptimizationProgress
 from .wire import dumps, plain, utc_text
@@ -21,6 +22,13 @@ logger = logging.getLogger(__name__)
 REMEMBERED: Final = 2000
 """Tokens of frames heard: one that was sent to two groups of ours comes twice."""
 
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+_OF_THE_LOG: Final = frozenset({"id", "key", "early", "redelivered"})
+
+Members = Callable[[Iterable[str]], Iterable[Connection]]
+"""The sockets in any of these groups."""
+
 
 class Ephemera:
     """What a hub knows of ephemeral frames: which it has heard, and which runs have ended."""
@@ -29,47 +37,67 @@ class Ephemera:
         self._heard: OrderedDict[str, None] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
-    def end(self, run: str) -> None:
-        """The end of an optimisation was told: its ticks that still wait are not sent any more."""
-        _remember(self._ended, run)
+    def learn(self, row: Row) -> None:
+        """See a message of the log: behind the end of an optimisation no tick of it is sent."""
+        if row.type == OptimizationProgress.type and row.data.get("status") in _ENDED:
+            _remember(self._ended, str(row.data.get("optimization_id")))
 
-    def groups_of(self, message: dict[str, Any]) -> list[str]:
-        """The groups a message is for; none where it was heard before or is not ours."""
-        token = message.get("token")
-        if token is not None:
-            if token in self._heard:
-                return []
-            _remember(self._heard, token)
-        groups = message.get("groups") or [message.get("group")]
-        if not all(isinstance(group, str) for group in groups):
-            logger.warning("A realtime.frame names no `group`: it was sent to nobody.")
-            return []
-        return list(groups)
+    def hear(self, message: Mapping[str, Any], members: Members) -> None:
+        """Put a message's frame into the mailboxes of its groups, at most once.
 
-    def deliver(self, frame: Any, connections: Iterable[Connection]) -> None:
-        """Put a frame into mailboxes, without what is protected where the user is not cleared."""
+        Anybody may send to the layer: what is malformed reaches nobody, and the log says why.
+        """
         try:
+            if self._is_heard(message.get("token")):
+                return
+            groups = _groups_of(message)
+            frame = _checked(message.get("frame"))
             texts = _texts(frame)
-        except (ValueError, TypeError, KeyError) as error:
-            logger.warning("A realtime.frame cannot be sent: %s", error)
+        except (ValueError, TypeError, AttributeError) as error:
+            logger.warning("A realtime.frame of the channel layer reaches nobody: %s.", error)
             return
-        run = _run_of(frame)
-        for connection in connections:
-            text = texts[connection.identity.is_cleared]
-            item = Item(
-                text=partial(self._unless_ended, run, text), size=len(text), is_ephemeral=True
-            )
-            connection.carry(item)
+        for connection in members(groups):
+            if connection.wants(frame["type"], groups):
+                connection.carry(self._item(frame, texts[connection.identity.is_cleared]))
+
+    def _is_heard(self, token: Any) -> bool:
+        if token is None:
+            return False
+        if not isinstance(token, str):
+            raise TypeError("`token` is not a string")
+        if token in self._heard:
+            return True
+        _remember(self._heard, token)
+        return False
+
+    def _item(self, frame: dict[str, Any], text: str) -> Item:
+        ask = partial(self._unless_ended, _run_of(frame), text)
+        return Item(text=ask, size=len(text), is_ephemeral=True)
 
     def _unless_ended(self, run: str | None, text: str) -> str | None:
         return None if run in self._ended else text
 
 
-def _texts(frame: Any) -> dict[bool, str]:
-    """The frame for those with the clearance and for those without."""
+def _groups_of(message: Mapping[str, Any]) -> list[str]:
+    groups = message.get("groups", [message.get("group")])
+    if not isinstance(groups, list | tuple) or not all(isinstance(name, str) for name in groups):
+        raise TypeError("it names no `group` and no list of `groups`")
+    return list(groups)
+
+
+def _checked(frame: Any) -> dict[str, Any]:
+    """The frame as an envelope without a position, which only the log can give."""
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise TypeError("`frame` has no `type`")
-    frame = plain({"timestamp": utc_text(timezone.now()), "data": {}} | frame, "frame")
+    whole = {"timestamp": utc_text(timezone.now()), "data": {}} | frame
+    if not isinstance(whole["data"], dict):
+        raise TypeError("the `data` of `frame` is no object")
+    checked: dict[str, Any] = plain(whole, "frame")
+    return {name: value for name, value in checked.items() if name not in _OF_THE_LOG}
+
+
+def _texts(frame: dict[str, Any]) -> dict[bool, str]:
+    """The frame for those with the clearance and for those without."""
     payload = TYPES.get(frame["type"])
     whole = dumps(frame)
     if payload is None or not payload.protected:
@@ -81,8 +109,8 @@ def _texts(frame: Any) -> dict[bool, str]:
 def _run_of(frame: dict[str, Any]) -> str | None:
     if frame["type"] != OptimizationProgress.type:
         return None
-    run: str | None = frame.get("data", {}).get("optimization_id")
-    return run
+    run = frame["data"].get("optimization_id")
+    return run if isinstance(run, str) else None
 
 
 def _remember(memory: OrderedDict[str, None], token: str) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from . import books, catching_up, close_codes, doorbell, servers
-from .catching_up import Resumption
+from .catching_up import Resumption, Verdict
 from .conf import conf
 from .connection import Connection
 from .doorbell import Courier, Listening
 from .ephemeral import Ephemera
+from .exceptions import TokenRejected
 from .identity import Identity
 from .log import Page, Row, State
-from .messages import OptimizationProgress
 from .ring import Ring
-from .roster import Roster
+from .roster import Groups, Roster
 from .servers import Send
 from .tail import Tail
 from .watch import Watch
@@ -39,17 +39,18 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
-        self.groups: dict[str, set[Connection]] = {}
         self.ring = Ring()
         self.roster = Roster()
         self.position = self.settled = 0
         self.epoch = ""
         self.ready = asyncio.Event()
         self.is_draining = False
+        self.generation = self._joining = 0
         self.watch = Watch(self)
         self._ephemera = Ephemera()
         self._courier = Courier()
-        self._listening = Listening(wanted=self.groups.keys, hear=self._on_layer)
+        self.groups = Groups()
+        self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
         self._pages: asyncio.Queue[Page] = asyncio.Queue()
         self._alerted = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,6 +69,7 @@ class Hub:
     def drain(self) -> None:
         """Take no more sockets, and close those there are: the process is about to end."""
         self.is_draining = True
+        self._tail.stop()
         for connection in tuple(self.connections):
             connection.close(close_codes.DRAINING)
 
@@ -76,7 +78,6 @@ class Hub:
         self.drain()
         self.roster.stop()
         doorbell.detach(self)
-        self._tail.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
@@ -85,20 +86,42 @@ class Hub:
 
     # Sockets.
 
-    @property
-    def is_full(self) -> bool:
-        """Whether another socket would be one too many."""
-        return len(self.connections) >= conf().MAX_CONNECTIONS
+    def check_room(self) -> None:
+        """Raise `TokenRejected`, with the code to close with, where no other socket is taken."""
+        if self.is_draining:
+            raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
+        if len(self.connections) + self._joining >= conf().MAX_CONNECTIONS:
+            raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
 
-    async def join(self, send: Send, identity: Identity, resumption: Resumption) -> Connection:
-        """Take a socket in: `welcome`, then what it missed where it resumes, then what comes."""
-        await self.ready.wait()
-        verdict = await resumption.judge(self, identity)
-        connection = Connection(send, identity, epoch=self.epoch)
+    async def join(
+        self, send: Send, identity: Identity, wish: Resumption, on_abort: Callable[[], None]
+    ) -> Connection:
+        """Take a socket in: `welcome`, then what it missed where it resumes, then what comes.
+
+        Raises `TokenRejected` where there is no room, or where the log cannot be read.
+        `on_abort` is called when the socket is cut.
+        """
+        self.check_room()
+        self._joining += 1
+        try:
+            verdict = await wish.judge(self, identity)
+        finally:
+            self._joining -= 1
+        self.check_room()  # by now the process may be about to end
+        connection = Connection(send, identity, epoch=self.epoch, on_abort=on_abort)
+        try:
+            self._take_in(connection, verdict)
+        except BaseException:
+            self.leave(connection)
+            raise
+        return connection
+
+    def _take_in(self, connection: Connection, verdict: Verdict) -> None:
         connection.position = self.position if verdict.since is None else verdict.since
         self.connections.add(connection)
-        self._enter(connection, identity.groups)
-        connection.say("welcome", self._welcome(connection, verdict))
+        self.groups.enter(connection, connection.identity.groups)
+        self._listening.changed()
+        connection.welcome(self.position, recovered=verdict.recovered, reason=verdict.reason)
         if verdict.reason is not None:
             connection.resync(verdict.reason, self.settled)
         if verdict.since is None:
@@ -106,15 +129,14 @@ class Hub:
         else:
             self._catch_up(connection, says_so=True)
         self.roster.join(connection)
-        return connection
 
     def leave(self, connection: Connection) -> None:
         """Let a socket go. Safe to call twice."""
         connection.mailbox.finish()
-        if connection.catching_up is not None:
-            connection.catching_up.cancel()
+        connection.stop_catching_up()
         self.connections.discard(connection)
-        self._exit(connection, connection.identity.groups)
+        self.groups.leave(connection, connection.identity.groups)
+        self._listening.changed()
         self.roster.leave(connection)
 
     def identify(self, connection: Connection, known: Identity) -> None:
@@ -122,53 +144,17 @@ class Hub:
         before = connection.identity.groups
         connection.identity = known
         connection.is_warned = False
-        self._exit(connection, before - known.groups)
-        self._enter(connection, known.groups - before)
+        self.groups.leave(connection, before - known.groups)
+        self.groups.enter(connection, known.groups - before)
+        self._listening.changed()
 
     def promised(self, connection: Connection) -> int:
         """Up to where everything for this user was put on the connection."""
         return self.settled if connection.is_live else connection.position
 
-    def members(self, groups: Iterable[str]) -> set[Connection]:
-        """The sockets in any of these groups."""
-        found: set[Connection] = set()
-        for group in groups:
-            found |= self.groups.get(group, set())
-        return found
-
-    def _enter(self, connection: Connection, groups: Iterable[str]) -> None:
-        for group in groups:
-            self.groups.setdefault(group, set()).add(connection)
-        self._listening.changed()
-
-    def _exit(self, connection: Connection, groups: Iterable[str]) -> None:
-        for group in groups:
-            members = self.groups.get(group, set())
-            members.discard(connection)
-            if not members:
-                self.groups.pop(group, None)
-        self._listening.changed()
-
-    def _welcome(self, connection: Connection, verdict: catching_up.Verdict) -> dict[str, Any]:
-        identity = connection.identity
-        return {
-            "connection_id": connection.id,
-            "user_id": identity.user_id,
-            "username": identity.username,
-            "roles": identity.roles,
-            "groups": sorted(identity.groups),
-            "heartbeat_interval": conf().HEARTBEAT_INTERVAL,
-            "connection_timeout": conf().CONNECTION_TIMEOUT,
-            "epoch": self.epoch,
-            "position": self.position,
-            "recovered": verdict.recovered,
-            "reason": verdict.reason,
-            "token_expires_at": connection.expires_at,
-            "server_time": connection.connected_at,
-        }
-
     def _catch_up(self, connection: Connection, *, says_so: bool) -> None:
         work = catching_up.catch_up(self, connection, says_so=says_so)
+        connection.stop_catching_up()
         connection.catching_up = self.loop.create_task(work)
 
     # The durable road: pages from the tail thread, one after the other, to whoever is live.
@@ -176,33 +162,46 @@ class Hub:
     async def _advance(self) -> None:
         while True:
             page = await self._pages.get()
+            generation = self.generation
             try:
                 for row in page.rows:
-                    await self._take(row)
+                    if generation != self.generation:
+                        break  # read before the log was found to be another one
+                    await self._take(row, generation)
             finally:
                 self._tail.taken()
 
-    async def _take(self, row: Row) -> None:
-        if row.position <= self.position:
-            return  # read before the log was found to be another one
+    async def _take(self, row: Row, generation: int) -> None:
         self.ring.append(row)
         self.position = row.position
-        if row.type == OptimizationProgress.type and row.data.get("status") in _ENDED:
-            self._ephemera.end(row.data["optimization_id"])
-        await self._fan_out(row)
-        self.settled = row.position
+        self._ephemera.learn(row)
+        await self._fan_out(row, generation)
+        if generation == self.generation:
+            self.settled = row.position
 
-    async def _fan_out(self, row: Row) -> None:
-        for count, connection in enumerate(self.members(row.groups | row.left_groups), start=1):
-            if not connection.offer(row):
-                self._catch_up(connection, says_so=False)
+    async def _fan_out(self, row: Row, generation: int) -> None:
+        members = self.groups.members(row.groups | row.left_groups)
+        for count, connection in enumerate(members, start=1):
+            try:
+                if not connection.offer(row):
+                    self._catch_up(connection, says_so=False)
+            except Exception:
+                logger.exception(
+                    "A socket could not take message %s; it is to resume.", row.position
+                )
+                connection.close(close_codes.SLOW_READER)
             if count % SENDS_PER_STEP == 0:
                 await asyncio.sleep(0)
+                if generation != self.generation:
+                    return
 
     # What the tail thread calls.
 
     def start_at(self, state: State) -> None:
         self.loop.call_soon_threadsafe(self._on_start, state)
+
+    def seen(self, read_at: float) -> None:
+        self.loop.call_soon_threadsafe(setattr, self.watch, "read_at", read_at)
 
     def arrive(self, page: Page, read_at: float) -> None:
         self.loop.call_soon_threadsafe(self._on_page, page, read_at)
@@ -218,9 +217,10 @@ class Hub:
         self.ready.set()
 
     def _begin_at(self, state: State) -> None:
-        self.position = self.settled = state.head
+        self.position = self.settled = self._alerted = state.head
         self.epoch = state.epoch
         self.ring.restart(state.head)
+        self.generation += 1
 
     def _on_page(self, page: Page, read_at: float) -> None:
         self.watch.read_at = read_at
@@ -233,7 +233,7 @@ class Hub:
         for row in rows:
             if row.position > max(self._alerted, self.position):
                 self._alerted = row.position
-                for connection in self.members(row.groups):
+                for connection in self.groups.members(row.groups):
                     connection.hand_over_early(row)
 
     def _on_replaced(self, state: State, reason: str) -> None:
@@ -242,7 +242,8 @@ class Hub:
             self._pages.get_nowait()
             self._tail.taken()
         self._begin_at(state)
-        for connection in self.connections:
+        for connection in tuple(self.connections):
+            connection.stop_catching_up()
             connection.epoch = state.epoch
             connection.position = state.head
             connection.is_live = True
@@ -266,16 +267,14 @@ class Hub:
     def _on_layer(self, message: dict[str, Any]) -> None:
         match message.get("type"):
             case "realtime.ring":
-                if message.get("head", self.position + 1) > self.position:
+                head = message.get("head")
+                if not isinstance(head, int) or head > self.position:
                     self._tail.wake()
             case "realtime.frame":
-                groups = self._ephemera.groups_of(message)
-                self._ephemera.deliver(message.get("frame"), self.members(groups))
+                self._ephemera.hear(message, self.groups.members)
             case unknown:
                 logger.warning("The channel layer brought a message of type %r: not ours.", unknown)
 
-
-_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 _hub: Hub | None = None
 

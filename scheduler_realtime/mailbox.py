@@ -22,11 +22,11 @@ from .servers import Rest, Send
 logger = logging.getLogger(__name__)
 
 CLOSE_GRACE: Final = 2.0
-"""Seconds a close frame may wait to be written before the connection is aborted."""
+"""Seconds a close frame, or what was written before the end, may wait for the client to read on."""
 
 HANDSHAKE_GRACE: Final = 12.0
-"""Seconds the client has to answer it: a little more than uvicorn waits, which then flushes what
-the client may never read."""
+"""Seconds the client has to answer a close frame: a little more than uvicorn waits, which then
+flushes what the client may never read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,26 +44,35 @@ class Item:
 class Mailbox:
     """A queue of items for one socket, and its writer. Belongs to one event loop.
 
-    `on_stuck` is called once, when a single send takes longer than `SEND_TIMEOUT`; `on_space`
-    whenever the queue has become half empty after it was not.
+    `on_stuck` is called when a single send takes longer than `SEND_TIMEOUT`, or when replies
+    pile up to twice the bounds; `on_space` once the queue is half empty again after `has_room`
+    has said no; `on_abort` when the connection was cut, whether or not the server tells.
     """
 
     def __init__(
-        self, send: Send, *, on_stuck: Callable[[], None], on_space: Callable[[], None]
+        self,
+        send: Send,
+        *,
+        on_stuck: Callable[[], None],
+        on_space: Callable[[], None],
+        on_abort: Callable[[], None],
     ) -> None:
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._on_stuck = on_stuck
         self._on_space = on_space
+        self._on_abort = on_abort
         self._queue: deque[Item] = deque()
         self._bytes = 0
         self._is_direct = servers.is_servers_own(send)
         self._writer: asyncio.Task[None] | None = None
         self._is_pumping = False
         self._is_paused = False
+        self._was_full = False
         self._close_code: int | None = None
         self._is_over = False
+        self._is_finished = False
         self._stuck: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
         self.dropped = 0
@@ -71,29 +80,27 @@ class Mailbox:
 
     # Filling it.
 
-    def has_room(self, size: int) -> bool:
-        """Whether a durable item of that many bytes may be put in now."""
-        if len(self._queue) < conf().MAILBOX_FRAMES and self._bytes + size <= conf().MAILBOX_BYTES:
-            return True
-        self._drop_ephemeral()
-        return not self._queue or (
-            len(self._queue) < conf().MAILBOX_FRAMES and self._bytes + size <= conf().MAILBOX_BYTES
-        )
-
     @property
-    def has_space(self) -> bool:
-        """Whether it is at most half full: the pace at which a connection catches up."""
-        return (
-            len(self._queue) <= conf().MAILBOX_FRAMES // 2
-            and self._bytes <= conf().MAILBOX_BYTES // 2
-        )
+    def is_closing(self) -> bool:
+        """Whether nothing more will be written but what waits and a close frame."""
+        return self._is_over or self._close_code is not None
+
+    def has_room(self, size: int) -> bool:
+        """Whether a durable item of that many bytes may be put in now, ephemeral ones apart.
+
+        Those go for it, oldest first. An empty mailbox takes an item of any size.
+        """
+        if self._make_room(size) or not self._queue:
+            return True
+        self._was_full = True
+        return False
 
     def put(self, item: Item) -> None:
         """Queue an item and write what can be written at once.
 
         An ephemeral one that finds no room pushes the oldest ephemeral one out, or is dropped.
         """
-        if self._is_over or self._close_code is not None:
+        if self.is_closing:
             return
         if item.is_ephemeral and not self._make_room(item.size):
             self.dropped += 1
@@ -101,10 +108,20 @@ class Mailbox:
         self._queue.append(item)
         self._bytes += item.size
         self._pump()
+        # Only replies go beyond the bounds: this client asks, and does not read the answers.
+        if self._queue and not self._fits(-self._queue[0].size, times=2):
+            self._on_stuck()
+
+    def put_ahead(self, item: Item) -> None:
+        """Queue an item before all others, or not at all where too many such ones wait."""
+        if not self.is_closing and self._fits(item.size, times=1.5):
+            self._queue.appendleft(item)
+            self._bytes += item.size
+            self._pump()
 
     def close(self, code: int) -> None:
         """Write what waits, then close with this code; abort if the client does not read."""
-        if self._is_over or self._close_code is not None:
+        if self.is_closing:
             return
         self._close_code = code
         self._abort_in(CLOSE_GRACE)
@@ -117,27 +134,43 @@ class Mailbox:
 
     def finish(self) -> None:
         """The socket is gone: stop all timers and the writer. Safe at any time, and twice."""
-        self._is_over = True
+        if self._is_finished:
+            return
+        self._is_over = self._is_finished = True
         self.discard()
         for timer in (self._stuck, self._abort):
             if timer is not None:
                 timer.cancel()
         if self._writer is not None:
             self._writer.cancel()
+        servers.unregister_producer(self._send)
+        # A server closes by flushing first, for ever where the client does not read: uvicorn
+        # would not end at SIGTERM. To a connection that is closed by then this does nothing.
+        grace = CLOSE_GRACE if self._close_code is None else HANDSHAKE_GRACE
+        self._loop.call_later(grace, servers.abort, self._send)
 
     def abort(self) -> None:
         """Cut the connection without a word: its client would not read one."""
-        self.finish()
-        servers.abort(self._send)
+        if not self._is_finished:
+            self.finish()
+            servers.abort(self._send)
+            self._on_abort()
 
     def _abort_in(self, delay: float) -> None:
         if self._abort is not None:
             self._abort.cancel()
         self._abort = self._loop.call_later(delay, self.abort)
 
-    def _make_room(self, size: int) -> bool:
+    def _fits(self, size: int, *, times: float = 1) -> bool:
         limit = conf()
-        while len(self._queue) >= limit.MAILBOX_FRAMES or self._bytes + size > limit.MAILBOX_BYTES:
+        return (
+            len(self._queue) < limit.MAILBOX_FRAMES * times
+            and self._bytes + size <= limit.MAILBOX_BYTES * times
+        )
+
+    def _make_room(self, size: int) -> bool:
+        """Drop ephemeral items, oldest first, until one of that size fits, and say whether it does."""
+        while not self._fits(size):
             oldest = next((item for item in self._queue if item.is_ephemeral), None)
             if oldest is None:
                 return False
@@ -145,12 +178,6 @@ class Mailbox:
             self._bytes -= oldest.size
             self.dropped += 1
         return True
-
-    def _drop_ephemeral(self) -> None:
-        kept = [item for item in self._queue if not item.is_ephemeral]
-        self.dropped += len(self._queue) - len(kept)
-        self._queue = deque(kept)
-        self._bytes = sum(item.size for item in kept)
 
     # Emptying it.
 
@@ -177,9 +204,8 @@ class Mailbox:
         while not self._is_over and not self._is_paused and self._queue:
             item = self._queue.popleft()
             self._bytes -= item.size
+            self._tell_of_space()
             text = item.text()
-            if self.has_space:
-                self._on_space()
             if text is not None:
                 return {"type": "websocket.send", "text": text}
         if self._is_over or self._is_paused or self._close_code is None or self._queue:
@@ -187,6 +213,16 @@ class Mailbox:
         self._is_over = True
         self._abort_in(HANDSHAKE_GRACE)
         return {"type": "websocket.close", "code": self._close_code}
+
+    def _tell_of_space(self) -> None:
+        limit = conf()
+        if (
+            self._was_full
+            and len(self._queue) <= limit.MAILBOX_FRAMES // 2
+            and self._bytes <= limit.MAILBOX_BYTES // 2
+        ):
+            self._was_full = False
+            self._on_space()
 
     def _start(self, message: dict[str, Any]) -> Awaitable[None] | None:
         """Drive one send by hand; what is left of it, or None where it is through."""
@@ -227,9 +263,9 @@ class Mailbox:
             self._pump()
 
     def _lost(self, error: Exception) -> None:
+        """A frame could not be written: end the connection, since the next would leave a gap."""
         logger.debug("A client was gone before a frame could be written: %r", error)
-        self._is_over = True
-        self.discard()
+        self.abort()
 
     def _watch(self) -> None:
         self._unwatch()
@@ -243,9 +279,10 @@ class Mailbox:
     # Twisted's IPushProducer: daphne's transport buffers without bound, and says so this way.
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """The transport's buffer is full."""
-        self._is_paused = True
-        self._watch()
+        """The transport's buffer is full. Said again at each write, a ping, while it stays so."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._watch()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """The client has read on."""

@@ -9,8 +9,10 @@ from typing import Final
 from .log import Row
 
 ROWS: Final = 2000
-"""Rows kept at the least, up to twice as many: some four to eight megabytes, and twice what the
-log itself keeps by default."""
+"""Rows kept, up to twice as many: twice what the log itself keeps by default."""
+
+BYTES: Final = 2 * 1024 * 1024
+"""Bytes of payload kept, up to twice as many; with what is encoded of them some three times that."""
 
 
 class Ring:
@@ -18,19 +20,30 @@ class Ring:
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
+        self._bytes = 0
         self.floor = 0
 
     def restart(self, position: int) -> None:
         """Forget everything: what comes next comes behind this position."""
         self._rows.clear()
+        self._bytes = 0
         self.floor = position
 
     def append(self, row: Row) -> None:
-        """Add the next row. The older half goes when there is no room for another."""
-        if len(self._rows) == 2 * ROWS:
-            self.floor = self._rows[ROWS - 1].position
-            del self._rows[:ROWS]
+        """Add the next row. The older ones go when there is no room for another."""
+        if len(self._rows) == 2 * ROWS or self._bytes + len(row.body) > 2 * BYTES:
+            self._shrink()
         self._rows.append(row)
+        self._bytes += len(row.body)
+
+    def _shrink(self) -> None:
+        gone = 0
+        while len(self._rows) - gone > ROWS or self._bytes > BYTES:
+            self._bytes -= len(self._rows[gone].body)
+            gone += 1
+        if gone:
+            self.floor = self._rows[gone - 1].position
+            del self._rows[:gone]
 
     def after(self, position: int, limit: int) -> tuple[Row, ...] | None:
         """Up to `limit` rows behind a position; None where only the log has them all."""

@@ -1,8 +1,10 @@
-"""Who is at this process: sessions folded by user, joining said once and leaving after a grace."""
+"""Who is at this process: its sockets by group, and its users, each joining and leaving once."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from django.utils import timezone
@@ -15,6 +17,37 @@ from .wire import plain
 
 GRACE: Final = 10.0
 """Seconds after a user's last socket until `leave` is said: a reload of the page is no leaving."""
+
+
+class Groups:
+    """The sockets of this process by group. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, set[Connection]] = {}
+
+    def names(self) -> Collection[str]:
+        """The groups somebody here is in."""
+        return self._members.keys()
+
+    def members(self, groups: Iterable[str]) -> set[Connection]:
+        """The sockets in any of these groups."""
+        found: set[Connection] = set()
+        for group in groups:
+            found |= self._members.get(group, set())
+        return found
+
+    def enter(self, connection: Connection, groups: Iterable[str]) -> None:
+        """Put a socket into groups."""
+        for group in groups:
+            self._members.setdefault(group, set()).add(connection)
+
+    def leave(self, connection: Connection, groups: Iterable[str]) -> None:
+        """Take a socket out of groups, in which it need not be."""
+        for group in groups:
+            members = self._members.get(group, set())
+            members.discard(connection)
+            if not members:
+                self._members.pop(group, None)
 
 
 class Roster:
@@ -45,8 +78,11 @@ class Roster:
         self._leaving[user] = loop.call_later(GRACE, self._left, connection)
 
     def note(self, connection: Connection, page: str | None, date: str | None) -> None:
-        """Remember what a user looks at, and say so where it is something else than before."""
-        page = page.partition("?")[0][:200] if page is not None else None
+        """Remember what a user looks at, and say so where it is something else than before.
+
+        A page is cut at its query and its fragment, where names of patients and tokens stand.
+        """
+        page = re.split("[?#]", page)[0][:200] if page is not None else None
         if (page, date) != (connection.current_page, connection.active_schedule_date):
             connection.current_page, connection.active_schedule_date = page, date
             self._say("update", connection)

@@ -67,6 +67,13 @@ def register_producer(send: Send, producer: object) -> None:
         protocol.transport.registerProducer(producer, True)
 
 
+def unregister_producer(send: Send) -> None:
+    """Take back `register_producer`: Twisted closes no transport whose producer it waits for."""
+    protocol = _daphne_protocol(send)
+    if protocol is not None and protocol.transport is not None:
+        protocol.transport.unregisterProducer()
+
+
 def before_daphne_stops(call: Callable[[], None]) -> None:
     """Under daphne, which has no lifespan, call it when the reactor is about to stop."""
     reactor: Any = sys.modules.get("twisted.internet.reactor")

@@ -66,11 +66,14 @@ class Session:
         """Act on one ASGI `websocket.receive`."""
         connection = self._connection
         connection.heard_at = asyncio.get_running_loop().time()
+        if connection.is_closing:
+            return
         if is_too_large(message):
             connection.close(close_codes.FRAME_TOO_LARGE)
             return
         if not self._bucket.take():
-            connection.complain("rate_limited", "Too many frames; slow down.")
+            ref = commands.ref_in(message.get("text") or "")
+            connection.complain("rate_limited", "Too many frames; slow down.", ref=ref)
             if self._refused.add():
                 connection.close(close_codes.TOO_MANY)
             return
@@ -100,9 +103,14 @@ class Session:
                 assert_never(command)
 
     def _heartbeat(self, command: Heartbeat) -> None:
-        connection, said = self._connection, command.data
-        if said.current_page is not None or said.active_schedule_date is not None:
-            self._hub.roster.note(connection, said.current_page, said.active_schedule_date)
+        connection = self._connection
+        said = command.data.model_dump(
+            include={"current_page", "active_schedule_date"}, exclude_unset=True
+        )
+        if said:
+            page = said.get("current_page", connection.current_page)
+            date = said.get("active_schedule_date", connection.active_schedule_date)
+            self._hub.roster.note(connection, page, date)
         answer = {"server_time": timezone.now(), "position": self._hub.promised(connection)}
         connection.say("heartbeat_ack", answer, command.ref)
 
