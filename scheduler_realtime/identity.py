@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
-from django.db import DatabaseError, InterfaceError
+from django.contrib.auth import get_backends, get_user_model
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
 from . import books, close_codes
@@ -76,81 +76,146 @@ def verify(token: str) -> Claims:
 
     try:
         valid = AccessToken(token)  # type: ignore[arg-type]  # it takes text as well
+        mark = valid.get(api_settings.REVOKE_TOKEN_CLAIM)
         return Claims(
-            user_key=valid[api_settings.USER_ID_CLAIM],
+            user_key=_user_key(valid[api_settings.USER_ID_CLAIM]),
             expires_at=float(valid["exp"]),
-            password_mark=valid.get(api_settings.REVOKE_TOKEN_CLAIM),
+            password_mark=None if mark is None else str(mark),
         )
-    except (TokenError, KeyError, ValueError, TypeError):
+    # A header nested a thousand levels deep is read before its signature is looked at.
+    except (TokenError, KeyError, ValueError, TypeError, RecursionError):
         raise _unauthenticated("The token is not a valid access token.") from None
+
+
+def _user_key(claim: Any) -> int | str:
+    key = plain(claim, "user_id")
+    if type(key) is not int and not isinstance(key, str):
+        raise TypeError("a user's key is a number or a text")
+    return key
 
 
 def _unauthenticated(detail: str) -> TokenRejected:
     return TokenRejected(detail, close_code=close_codes.UNAUTHENTICATED)
 
 
-def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
-    """The users behind claims, in a constant number of queries where groups decide the roles.
+def _unavailable() -> TokenRejected:
+    return TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY)
 
-    None for a user that does not exist, or whose password is not the token's any more. Blocks
-    on the database: for the books thread.
+
+def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
+    """The users behind claims, in three queries where Django's own tables decide everything.
+
+    None for a user that does not exist, or whose password is not the token's any more; left out
+    is whom the host's own code failed for. Blocks on the database: for the books thread.
     """
     from rest_framework_simplejwt.settings import api_settings
 
-    field: str = api_settings.USER_ID_FIELD
-    manager = get_user_model()._default_manager
-    users = {
-        str(getattr(user, field)): user
-        for user in manager.filter(**{f"{field}__in": _valid(field, claims)}).prefetch_related(
-            *(["groups"] if hasattr(get_user_model(), "groups") else [])
-        )
-    }
-    found: dict[Any, Identity | None] = {}
-    for claim in claims:
-        user = users.get(str(claim.user_key))
-        found[claim] = _identity(user, claim) if user is not None else None
+    model: Any = get_user_model()
+    name = api_settings.USER_ID_FIELD
+    column = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    asked = {claim: _value(column, claim.user_key) for claim in claims}
+    # The write alias: a replica may not know yet that somebody was locked out.
+    rows = model._default_manager.using(router.db_for_write(model)).filter(
+        **{f"{column.name}__in": [value for value in asked.values() if value is not None]}
+    )
+    groups = ["groups"] if _has_groups(model) else []
+    users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
+    cleared = _cleared([user.pk for user in users.values()])
+    found: dict[Claims, Identity | None] = {}
+    for claim, value in asked.items():
+        try:
+            found[claim] = _identity(users.get(value), claim, cleared)
+        except Error:
+            raise
+        except Exception:
+            logger.exception("Who user %s is could not be told.", claim.user_key)
     return found
 
 
-def _valid(field: str, claims: Collection[Claims]) -> Iterable[Any]:
-    column = get_user_model()._meta.get_field(field)
-    for claim in claims:
-        try:
-            yield column.get_prep_value(column.to_python(claim.user_key))  # type: ignore[union-attr]  # a column
-        except (ValidationError, ValueError, TypeError):
-            continue
+def _value(column: Any, key: int | str) -> Any:
+    """The key as the column has it, or None for one that it cannot have."""
+    try:
+        value = column.to_python(key)
+        if isinstance(column, models.IntegerField):
+            # Beyond its range a database refuses the whole query, and with it everybody's.
+            column.run_validators(value)
+    except (ValidationError, ValueError, TypeError):
+        return None
+    return value
 
 
-def _identity(user: Any, claims: Claims) -> Identity | None:
+def _identity(user: Any, claims: Claims, cleared: frozenset[Any] | None) -> Identity | None:
     from rest_framework_simplejwt.settings import api_settings
     from rest_framework_simplejwt.utils import get_md5_hash_password
 
+    if user is None:
+        return None
     if api_settings.CHECK_REVOKE_TOKEN and (
         claims.password_mark != get_md5_hash_password(user.password)
     ):
         return None
-    return identity_of(user, claims)
+    is_cleared = None if cleared is None else user.is_active and user.pk in cleared
+    return identity_of(user, claims, is_cleared)
 
 
-def identity_of(user: Any, claims: Claims | None = None) -> Identity:
-    """What a user is and may see now. Asks the database for groups and permissions."""
-    roles = tuple(sorted(set(_roles(user))))
+def identity_of(
+    user: Any, claims: Claims | None = None, is_cleared: bool | None = None
+) -> Identity:
+    """What a user is and may see now. Asks the database for what is not told yet."""
+    roles = _roles(user)
     return Identity(
         user_id=plain(user.pk),
         username=user.get_username(),
         roles=roles,
-        groups=groups_of(user.pk, roles),
-        is_cleared=user.has_perm(CLEARANCE),
+        groups=groups_of(plain(user.pk), roles),
+        is_cleared=_has_clearance(user) if is_cleared is None else is_cleared,
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
     )
 
 
-def _roles(user: Any) -> Iterable[str]:
+def _roles(user: Any) -> tuple[str, ...]:
     if (path := conf().ROLES) is not None:
-        return import_string(path)(user)  # type: ignore[no-any-return]  # the host's own function
-    names = [group.name for group in user.groups.all()] if hasattr(user, "groups") else []
-    return [*names, "admin"] if user.is_superuser else names
+        names = import_string(path)(user)
+        if isinstance(names, str):
+            raise ImproperlyConfigured(f"{path} must return a list of role names, not one text.")
+    else:
+        names = [group.name for group in user.groups.all()] if _has_groups(user) else []
+        names += ["admin"] if getattr(user, "is_superuser", False) else []
+    return tuple(sorted({str(plain(name)) for name in names}))
+
+
+def _has_groups(user: Any) -> bool:
+    """Whether a user, or the user model, has groups as Django's have them."""
+    try:
+        return bool(user._meta.get_field("groups").many_to_many)
+    except FieldDoesNotExist:
+        return False
+
+
+def _has_clearance(user: Any) -> bool:
+    # A user model need not know permissions at all.
+    return hasattr(user, "has_perm") and bool(user.has_perm(CLEARANCE))
+
+
+def _cleared(keys: Collection[Any]) -> frozenset[Any] | None:
+    """Who of these has the clearance, in one query; None where only `has_perm` can tell."""
+    # Not at the top: there are no models before `django.setup()`.
+    from django.contrib.auth.backends import ModelBackend
+    from django.contrib.auth.models import PermissionsMixin
+
+    model: Any = get_user_model()
+    tables_decide = getattr(model, "has_perm", None) is PermissionsMixin.has_perm and all(
+        getattr(type(backend), name, None) is getattr(ModelBackend, name)
+        for backend in get_backends()
+        for name in dir(ModelBackend)
+        if "perm" in name and name != "with_perm"
+    )
+    if not tables_decide:
+        return None
+    # Whether they are active is asked elsewhere: not every user model has a column for it.
+    rows = ModelBackend().with_perm(CLEARANCE, is_active=None).filter(pk__in=keys)  # type: ignore[arg-type]  # None is either
+    return frozenset(rows.using(router.db_for_write(model)).values_list("pk", flat=True))
 
 
 def admitted(identity: Identity | None) -> Identity:
@@ -187,7 +252,10 @@ class _Lookup:
                     future.set_exception(error)
             else:
                 for claims, future in asked.items():
-                    future.set_result(found[claims])
+                    if claims in found:
+                        future.set_result(found[claims])
+                    else:
+                        future.set_exception(_unavailable())
 
 
 _lookups: dict[asyncio.AbstractEventLoop, _Lookup] = {}
@@ -195,13 +263,20 @@ _lookups: dict[asyncio.AbstractEventLoop, _Lookup] = {}
 
 async def authenticate(token: str) -> Identity:
     """The identity behind an access token. Raises `TokenRejected` with the code to close with."""
-    claims = verify(token)
+    from rest_framework_simplejwt.settings import api_settings
+
+    # With a JWK_URL the key may have to be fetched, over the network.
+    claims = await asyncio.to_thread(verify, token) if api_settings.JWK_URL else verify(token)
     loop = asyncio.get_running_loop()
     if loop not in _lookups:
         for closed in [other for other in _lookups if other.is_closed()]:
             del _lookups[closed]
         _lookups[loop] = _Lookup()
-    return admitted(await _lookups[loop].find(claims))
+    try:
+        return admitted(await _lookups[loop].find(claims))
+    except Error:
+        logger.exception("No user could be looked up: the credential is refused for now.")
+        raise _unavailable() from None
 
 
 class JWTAuthMiddleware:
@@ -221,7 +296,4 @@ class JWTAuthMiddleware:
                 found = await authenticate(token)
             except TokenRejected as refusal:
                 found = refusal
-            except (DatabaseError, InterfaceError):
-                logger.exception("No user could be looked up: the handshake is refused.")
-                found = TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY)
         await self.app({**scope, "realtime_identity": found}, receive, send)
