@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -10,12 +10,16 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
+from django.utils.module_loading import import_string
 
 from . import log, registry
-from .conf import conf, unknown_keys
+from .conf import DEFAULTS, Conf, conf, unknown_keys
 from .querysets import RealtimeQuerySet
 
 Found = Iterator[checks.CheckMessage]
+
+BLOCKING_READ = 5
+"""Seconds for which the core layer of channels_redis waits for a message at a time."""
 
 IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 
@@ -27,13 +31,36 @@ def register_all() -> None:
     checks.register(_listed(check_query_token), "scheduler_realtime", deploy=True)
 
 
-def _listed(check: Any) -> Any:
+def _listed(check: Callable[[], Found]) -> Callable[..., list[checks.CheckMessage]]:
+    """The check as Django wants it; one that stumbles over a host's code says so."""
+
     def run(
         app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
     ) -> list[checks.CheckMessage]:
-        return list(check())
+        found = []
+        try:
+            # One by one: what was found before it stumbled is kept.
+            for complaint in check():
+                found.append(complaint)  # noqa: PERF402
+        except Exception as error:  # noqa: BLE001 - a host's code fails with its own errors
+            found.append(
+                checks.Warning(
+                    f"{check.__name__} could not look at everything: {error!r}.",
+                    hint="Mend what it stumbled over, and check again.",
+                    id="scheduler_realtime.W013",
+                )
+            )
+        return found
 
     return run
+
+
+def _conf() -> Conf:
+    """The settings, or the defaults where `check_settings` complains about them."""
+    try:
+        return conf()
+    except ImproperlyConfigured:
+        return DEFAULTS
 
 
 def check_settings() -> Found:
@@ -45,9 +72,25 @@ def check_settings() -> Found:
             id="scheduler_realtime.E001",
         )
     try:
-        conf()
+        if (path := conf().ROLES) is not None:
+            _import_roles(path)
     except ImproperlyConfigured as error:
-        yield checks.Error(str(error), id="scheduler_realtime.E002")
+        yield checks.Error(
+            str(error),
+            hint="Correct the value, or take it out to have the default.",
+            id="scheduler_realtime.E002",
+        )
+
+
+def _import_roles(path: str) -> None:
+    try:
+        roles = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"SCHEDULER_REALTIME['ROLES'] cannot be imported: {error}."
+        ) from None
+    if not callable(roles):
+        raise ImproperlyConfigured(f"SCHEDULER_REALTIME['ROLES'] names {path!r}, no function.")
 
 
 def check_application() -> Found:
@@ -69,35 +112,45 @@ def check_application() -> Found:
 
 def check_layer() -> Found:
     """A channel layer that is missing, or does not reach other processes."""
-    alias = conf().CHANNEL_LAYER
-    layer = getattr(settings, "CHANNEL_LAYERS", {}).get(alias)
-    if layer is None:
+    alias = _conf().CHANNEL_LAYER
+    layers = getattr(settings, "CHANNEL_LAYERS", None)
+    layer = layers.get(alias) if isinstance(layers, Mapping) else None
+    backend = layer.get("BACKEND") if isinstance(layer, Mapping) else None
+    if not isinstance(backend, str):
         yield checks.Error(
-            f"CHANNEL_LAYERS has no layer {alias!r}.",
+            f"CHANNEL_LAYERS has no layer {alias!r} with a BACKEND.",
             hint=f'Set CHANNEL_LAYERS = {{"{alias}": {{"BACKEND": "{IN_MEMORY}"}}}} for one'
             " process, or a channels_redis layer for several.",
             id="scheduler_realtime.E005",
         )
-    elif layer.get("BACKEND") == IN_MEMORY and not settings.DEBUG:
+    elif backend == IN_MEMORY and not settings.DEBUG:
         yield checks.Error(
             "The in-memory channel layer is used with DEBUG off: no other process is rung.",
             hint='Use "channels_redis.pubsub.RedisPubSubChannelLayer". For a single process on'
             ' purpose, add "scheduler_realtime.E006" to SILENCED_SYSTEM_CHECKS.',
             id="scheduler_realtime.E006",
         )
-    elif layer.get("BACKEND", "").startswith("channels_redis.core."):
-        yield from _check_timeout(layer)
+    elif backend.startswith("channels_redis.core."):
+        yield from _check_timeout(layer or {})
 
 
-def _check_timeout(layer: dict[str, Any]) -> Found:
-    hosts = layer.get("CONFIG", {}).get("hosts") or [None]
-    if not all(isinstance(host, dict) and "socket_timeout" in host for host in hosts):
+def _check_timeout(layer: Mapping[str, Any]) -> Found:
+    config = layer.get("CONFIG") or {}
+    hosts = config.get("hosts") if isinstance(config, Mapping) else None
+    if not isinstance(hosts, list | tuple) or not all(map(_outlasts_a_wait, hosts or [None])):
         yield checks.Warning(
-            "The Redis layer has no socket_timeout: redis-py's own of 5 s is as long as"
-            " channels_redis waits for a message, and idle sockets die of it.",
+            "The Redis layer has no socket_timeout above 5 s: channels_redis waits as long for a"
+            " message, redis-py's own is no longer, and idle sockets die of it.",
             hint='Give each host as {"address": ..., "socket_timeout": 20}.',
             id="scheduler_realtime.W007",
         )
+
+
+def _outlasts_a_wait(host: object) -> bool:
+    if not isinstance(host, Mapping) or "socket_timeout" not in host:
+        return False
+    timeout = host["socket_timeout"]
+    return timeout is None or (isinstance(timeout, int | float) and timeout > BLOCKING_READ)
 
 
 def check_bindings() -> Found:
@@ -133,7 +186,7 @@ def check_database() -> Found:
     connection = connections[log.database()]
     if connection.vendor != "sqlite":
         return
-    options = connection.settings_dict.get("OPTIONS", {})
+    options = connection.settings_dict.get("OPTIONS") or {}
     if str(options.get("transaction_mode") or "").upper() not in {"IMMEDIATE", "EXCLUSIVE"}:
         yield checks.Error(
             "SQLite begins its transactions deferred: writers will meet `database is locked`.",
@@ -144,7 +197,7 @@ def check_database() -> Found:
 
 def check_query_token() -> Found:
     """What should not be deployed: a credential that proxies log."""
-    if conf().ALLOW_QUERY_TOKEN:
+    if _conf().ALLOW_QUERY_TOKEN:
         yield checks.Warning(
             "Sockets may carry their token in the query, where proxies log it.",
             hint="Set SCHEDULER_REALTIME['ALLOW_QUERY_TOKEN'] = False once no client needs it.",
