@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from . import affected, log
 from .conf import conf
+from .folding import Entry
+
+logger = logging.getLogger(__name__)
 
 TRIM_INTERVAL: Final = 10.0
 """Seconds between two looks for something to trim."""
@@ -33,14 +38,29 @@ _KEEPALIVES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """What a turn did, and where the log stood at least after it.
+    """How many positions a turn gave, and where the log stood after it.
 
-    `is_busy`: another relay was at it, and something may be left over.
+    `is_busy`: another relay was at it, so nobody knows, and something may be left over.
     """
 
     given: int
-    state: log.State
-    is_busy: bool
+    head: int | None = None
+    epoch: str | None = None
+    is_busy: bool = False
+
+
+def _sequence(complete: Callable[[Sequence[Entry]], None]) -> log.Given | None:
+    alias = log.database()
+    with transaction.atomic(using=alias):
+        return log.sequence(
+            bulk_threshold=int(conf().BULK_THRESHOLD),
+            complete=complete,
+            guards=_GUARDS if connections[alias].vendor == "postgresql" else {},
+        )
+
+
+def _as_written(entries: Sequence[Entry]) -> None:
+    """Leave the messages as their writers wrote them."""
 
 
 class Relay:
@@ -60,22 +80,27 @@ class Relay:
             options = {**_KEEPALIVES, **connection.settings_dict.get("OPTIONS", {})}
             connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
-    def turn(self) -> Turn:
-        """Give positions to what waits. Raises `django.db.Error` where the database is out."""
-        now = log.state()
-        given = self._sequence() if now.waiting else 0
-        self._trim()
-        head = now.head + (given or 0)
-        return Turn(given=given or 0, state=replace(now, head=head), is_busy=given is None)
+    def turn(self, *, is_expected: bool = False) -> Turn:
+        """Give positions to what waits. Raises `django.db.Error` where the database is out.
 
-    def _sequence(self) -> int | None:
-        alias = log.database()
-        with transaction.atomic(using=alias):
-            return log.sequence(
-                bulk_threshold=int(conf().BULK_THRESHOLD),
-                complete=affected.complete,
-                guards=_GUARDS if connections[alias].vendor == "postgresql" else {},
-            )
+        `is_expected`: a commit has said that something waits, so that nobody need look first.
+        """
+        self._trim()
+        state = None if is_expected else log.state()
+        if state is not None and not state.waiting:
+            return Turn(given=0, head=state.head, epoch=state.epoch)
+        given = self._sequence()
+        if given is None:
+            return Turn(given=0, is_busy=True)
+        return Turn(given=given.count, head=given.head, epoch=given.epoch)
+
+    def _sequence(self) -> log.Given | None:
+        """One transaction of positions. What a host's code or tables get wrong costs details only."""
+        try:
+            return _sequence(affected.complete)
+        except DatabaseError:
+            logger.exception("Positions could not be given with all details; trying without.")
+            return _sequence(_as_written)
 
     def _trim(self) -> None:
         if time.monotonic() - self._trimmed_at < TRIM_INTERVAL:

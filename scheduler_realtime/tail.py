@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from django.db import connections
@@ -13,7 +14,7 @@ from django.db import connections
 from . import doorbell, log
 from .conf import conf
 from .exceptions import HistoryGap
-from .relay import Relay
+from .relay import Relay, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Reader(Protocol):
     """What the thread needs of its hub. Each call is made in the thread, and only hands over."""
 
     def start_at(self, state: log.State) -> None: ...
+    def seen(self, read_at: float) -> None: ...
     def arrive(self, page: log.Page, read_at: float) -> None: ...
     def alert(self, rows: tuple[log.Row, ...]) -> None: ...
     def replaced(self, state: log.State, reason: str) -> None: ...
@@ -67,9 +69,9 @@ class Tail(threading.Thread):
     def run(self) -> None:
         pause = 0.0
         while not self._is_stopping:
-            self._woken.wait(pause)
+            is_woken = self._woken.wait(pause)
             self._woken.clear()
-            pause = self._guarded(self._turn)
+            pause = self._guarded(partial(self._turn, is_woken))
         connections.close_all()
 
     def _guarded(self, turn: Callable[[], float]) -> float:
@@ -88,26 +90,27 @@ class Tail(threading.Thread):
         self._failures = 0
         return pause
 
-    def _turn(self) -> float:
+    def _turn(self, is_woken: bool) -> float:
         self._relay.prepare()
-        turn = self._relay.turn()
-        if turn.given:
-            doorbell.ring(turn.state.head)
+        turn = self._relay.turn(is_expected=is_woken)
+        if turn.given and turn.head is not None:
+            doorbell.ring(turn.head)
         if self._reader is not None:
-            self._follow(self._reader, turn.state)
+            self._follow(self._reader, turn)
         if turn.is_busy:
             return BUSY_PAUSE
         # What was committed during the turn wakes us; a full turn may have left some over.
         return 0 if turn.given else conf().LOOK_INTERVAL
 
-    def _follow(self, reader: Reader, state: log.State) -> None:
-        """Read on, where the head says that there is something: idle looks are one statement."""
+    def _follow(self, reader: Reader, turn: Turn) -> None:
+        """Read on, where there is something: an idle look is one statement."""
         read_at = time.monotonic()
         if self._position is None:
+            state = log.state()
             self._position, self._epoch = state.head, state.epoch
             reader.start_at(state)
-        if (state.head, state.epoch) == (self._position, self._epoch):
-            self._hand_over(reader, log.Page(rows=(), state=state), read_at)
+        if (turn.head, turn.epoch) == (self._position, self._epoch):
+            reader.seen(read_at)
             return
         try:
             while self._read_page(reader) and not self._is_stopping:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from . import affected, doorbell, frames, log
@@ -52,7 +53,7 @@ def heard_by(user: Any, *, after: int = 0) -> list[dict[str, Any]]:
     """
     pump()
     # A user in hand remembers the permissions that were asked for before.
-    listener = identity_of(type(user)._default_manager.get(pk=user.pk))
+    listener = identity_of(get_user_model()._default_manager.get(pk=user.pk))
     if not listener.is_active:
         return []
     texts: list[str | None] = []

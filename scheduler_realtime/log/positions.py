@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -32,35 +34,44 @@ DELETE_BATCH: Final = 500
 """Folded rows deleted by one statement."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a turn gave: how many positions, and the log's head and epoch with them."""
+
+    count: int
+    head: int
+    epoch: str
+
+
 def sequence(
     *,
     bulk_threshold: int,
     complete: Callable[[Sequence[Entry]], None] = lambda entries: None,
     guards: Mapping[str, str] = MappingProxyType({}),
-) -> int | None:
+) -> Given | None:
     """Give positions to what is committed and has none, inside the caller's transaction.
 
-    Returns how many messages got one, or None where another relay is at it. Positions are
-    contiguous; a message whose append began after another's commit had returned comes behind it,
+    Returns what was given, or None where another relay is at it. Positions are contiguous; a message whose append began after another's commit had returned comes behind it,
     and so do two changes of one row. All rows of one transaction get theirs together.
     `complete` may fill in what the writer had no time for; `guards` are settings of PostgreSQL
     for this transaction.
     """
     alias = database()
-    head = _locked_head(alias, guards)
-    if head is None:
+    locked = _locked(alias, guards)
+    if locked is None:
         return None
+    head, epoch = locked
     entries = _waiting(alias)
     if not entries:
-        return 0
+        return Given(count=0, head=head, epoch=epoch)
     kept, dropped = folding.fold(entries, bulk_threshold=bulk_threshold)
     complete([entry for entry in kept if entry.is_object])
     _write(alias, kept, dropped, head)
-    return len(kept)
+    return Given(count=len(kept), head=head + len(kept), epoch=epoch)
 
 
-def _locked_head(alias: str, guards: Mapping[str, str]) -> int | None:
-    """The log's head, with its row locked; None where another relay has it.
+def _locked(alias: str, guards: Mapping[str, str]) -> tuple[int, str] | None:
+    """The log's head and epoch, with its row locked; None where another relay has it.
 
     Set in the same statement, since every one of them adds to everybody's latency.
     """
@@ -70,13 +81,14 @@ def _locked_head(alias: str, guards: Mapping[str, str]) -> int | None:
     lock = ""
     if connection.features.has_select_for_update_skip_locked:
         lock = connection.ops.for_update_sql(skip_locked=True)
-    sql = f"SELECT head{settings} FROM {table} WHERE id = 1 {lock}"  # noqa: S608
+    sql = f"SELECT head, epoch{settings} FROM {table} WHERE id = 1 {lock}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [word for pair in guards.items() for word in pair])
         found = cursor.fetchone()
         if found is None and not Log.objects.using(alias).filter(pk=1).exists():
-            found = (state().head,)  # it was just made, by us or by another
-    return None if found is None else found[0]
+            made = state()  # by us, or by another just now
+            found = (made.head, made.epoch)
+    return None if found is None else (found[0], str(uuid.UUID(str(found[1]))))
 
 
 def _waiting(alias: str) -> list[Entry]:
@@ -112,7 +124,9 @@ def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int)
     log = connections[alias].ops.quote_name(Log._meta.db_table)
     with connections[alias].cursor() as cursor:
         cursor.execute(f"UPDATE {log} SET head = %s WHERE id = 1", [head + len(kept)])  # noqa: S608
-        if plain:
+        if len(plain) == 1:
+            cursor.execute(f"UPDATE {table} SET position = %s WHERE id = %s", plain[0])  # noqa: S608
+        elif plain:
             cursor.executemany(f"UPDATE {table} SET position = %s WHERE id = %s", plain)  # noqa: S608
         if rewritten:
             cursor.executemany(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 from django.db import connections, router
-from django.db.models import QuerySet
 
 from scheduler_realtime.exceptions import HistoryGap
 from scheduler_realtime.messages import EmergencyAlert
@@ -18,6 +18,8 @@ from scheduler_realtime.models import Log, Message
 
 PAGE: Final = 500
 """Rows read at once: about a megabyte."""
+
+_STATE: Final = ("epoch", "head", "floor")
 
 _READ: Final = (
     "position",
@@ -37,7 +39,7 @@ _READ: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Where the log stands. `waiting`: whether committed messages still lack a position."""
+    """Where the log stands. `waiting`: whether committed messages were seen without a position."""
 
     epoch: str
     head: int
@@ -101,59 +103,85 @@ def state() -> State:
     if found is None:
         Log.objects.using(database()).bulk_create([Log(pk=1)], ignore_conflicts=True)
         return state()
-    epoch, head, floor, waiting = found
-    return State(epoch=str(uuid.UUID(str(epoch))), head=head, floor=floor, waiting=bool(waiting))
+    return _state(*found)
 
 
 def read_after(position: int, *, limit: int = PAGE) -> Page:
     """The messages behind a position, in order. Raises `HistoryGap` where some are gone.
 
-    Rows first, then the floor: a floor beyond the position means that between the two some may
-    have been trimmed which were not read.
+    Rows and floor come from one statement, and so from one moment: a floor beyond the position
+    means that between the two some may have been trimmed.
     """
-    rows = _rows(Message.objects.filter(position__gt=position).order_by("position")[:limit])
-    now = state()
+    found = _read("m.position > %s", [position], limit)
+    if not found:
+        state()  # makes the log
+        return read_after(position, limit=limit)
+    now = _state(*found[0][: len(_STATE)])
     if now.floor > position:
         raise HistoryGap("trimmed")
     if now.head < position:
         raise HistoryGap("ahead")
-    return Page(rows=rows, state=now)
+    return Page(rows=_rows(found), state=now)
 
 
 def read_alerts_after(position: int) -> tuple[Row, ...]:
     """The emergency alerts behind a position: for a hub that has a long way to go there."""
-    found = Message.objects.filter(position__gt=position, type=EmergencyAlert.type)
-    return _rows(found.order_by("position")[:PAGE])
+    return _rows(_read("m.position > %s AND m.type = %s", [position, EmergencyAlert.type], PAGE))
 
 
-def _rows(messages: QuerySet[Message]) -> tuple[Row, ...]:
-    return tuple(
-        Row(
-            position=position,
-            key=str(key),
-            type=type_,
-            actor=actor,
-            ack_required=ack_required,
-            expires_at=expires_at,
-            created_at=created_at,
-            body=body,
-            groups=frozenset(json.loads(groups)),
-            left_groups=frozenset(json.loads(left_groups)),
-            protected=frozenset(json.loads(protected)),
-            scope_text=scope,
-        )
-        for (
-            position,
-            key,
-            type_,
-            actor,
-            ack_required,
-            expires_at,
-            created_at,
-            body,
-            groups,
-            left_groups,
-            protected,
-            scope,
-        ) in messages.using(database()).values_list(*_READ)
+def _read(condition: str, values: Sequence[object], limit: int) -> list[tuple[Any, ...]]:
+    """The log's own row beside each message that fits; beside nothing where none does."""
+    connection = connections[database()]
+    quote = connection.ops.quote_name
+    columns = [f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in _READ]
+    sql = (
+        f"SELECT {', '.join(columns)} FROM {quote(Log._meta.db_table)} l"  # noqa: S608
+        f" LEFT JOIN {quote(Message._meta.db_table)} m ON {condition}"
+        " WHERE l.id = 1 ORDER BY m.position LIMIT %s"
     )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, limit])
+        return cursor.fetchall()
+
+
+def _rows(found: Iterable[tuple[Any, ...]]) -> tuple[Row, ...]:
+    return tuple(
+        _row(*columns) for line in found if (columns := line[len(_STATE) :])[0] is not None
+    )
+
+
+def _row(
+    position: int,
+    key: uuid.UUID | str,
+    type_: str,
+    actor: str | None,
+    ack_required: bool | int,
+    expires_at: dt.datetime | str | None,
+    created_at: dt.datetime | str,
+    *texts: str,
+) -> Row:
+    body, groups, left_groups, protected, scope_text = texts
+    return Row(
+        position=position,
+        key=str(uuid.UUID(str(key))),
+        type=type_,
+        actor=actor,
+        ack_required=bool(ack_required),
+        expires_at=None if expires_at is None else _moment(expires_at),
+        created_at=_moment(created_at),
+        body=body,
+        groups=frozenset(json.loads(groups)),
+        left_groups=frozenset(json.loads(left_groups)),
+        protected=frozenset(json.loads(protected)),
+        scope_text=scope_text,
+    )
+
+
+def _moment(value: dt.datetime | str) -> dt.datetime:
+    """SQLite has datetimes as texts, and neither database says that they are UTC."""
+    moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
+
+
+def _state(epoch: uuid.UUID | str, head: int, floor: int, waiting: object = False) -> State:
+    return State(epoch=str(uuid.UUID(str(epoch))), head=head, floor=floor, waiting=bool(waiting))
