@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from channels.layers import get_channel_layer
@@ -22,15 +24,20 @@ SEND_TIMEOUT: Final = 2.0
 WAITING: Final = 1000
 """Ephemeral frames that wait for the layer at the most; the oldest go first."""
 
+WORTH: Final = 5.0
+"""Seconds after which a frame that still waits is worth nothing: its moment is over."""
+
 
 class Courier:
     """Sends to the layer from one task of one loop: in order, bounded, each with a time limit.
 
-    A ring that waits makes another to the same effect superfluous: rings fold into one.
+    A ring that waits makes another to the same effect superfluous: rings fold into one. `clock`
+    returns seconds and never goes back.
     """
 
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=WAITING)
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: deque[tuple[float, str, dict[str, Any]]] = deque(maxlen=WAITING)
         self._ring: dict[str, Any] | None = None
         self._something = asyncio.Event()
         self._failing = False
@@ -40,7 +47,7 @@ class Courier:
         if group == LOG_GROUP:
             self._ring = message
         else:
-            self._waiting.append((group, message))
+            self._waiting.append((self._clock() + WORTH, group, message))
         self._something.set()
 
     async def run(self) -> None:
@@ -49,17 +56,26 @@ class Courier:
             await self._something.wait()
             self._something.clear()
             while self._ring is not None or self._waiting:
-                if self._ring is not None:
-                    item, self._ring = (LOG_GROUP, self._ring), None
-                else:
-                    item = self._waiting.popleft()
-                await self._deliver(*item)
+                await self._send_ring()
+                await self._send_oldest()
+
+    async def _send_ring(self) -> None:
+        ring, self._ring = self._ring, None
+        if ring is not None:
+            await self._deliver(LOG_GROUP, ring)
+
+    async def _send_oldest(self) -> None:
+        """One, before the next ring: where rings come without end, frames must get through."""
+        if self._waiting:
+            until, group, message = self._waiting.popleft()
+            if self._clock() < until:
+                await self._deliver(group, message)
 
     async def _deliver(self, group: str, message: dict[str, Any]) -> None:
-        layer = get_channel_layer(conf().CHANNEL_LAYER)
-        if layer is None:
-            return
         try:
+            layer = get_channel_layer(conf().CHANNEL_LAYER)
+            if layer is None:
+                return
             async with asyncio.timeout(SEND_TIMEOUT):
                 await layer.group_send(group, message)
         except Exception as error:  # noqa: BLE001 - a layer fails with its client's own errors

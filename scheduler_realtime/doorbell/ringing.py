@@ -8,17 +8,23 @@ background thread with a loop of its own, started at the first ring.
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from scheduler_realtime.conf import conf
 
 from .courier import LOG_GROUP, Courier
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 
 class LocalHub(Protocol):
@@ -53,6 +59,20 @@ def mute(silent: bool) -> bool:
     return before
 
 
+def _harmless(deed: Callable[P, None]) -> Callable[P, None]:
+    """A deed that never raises: what was committed is found without it, at the next look."""
+
+    @functools.wraps(deed)
+    def done(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            deed(*args, **kwargs)
+        except Exception:
+            logger.exception("The doorbell is broken; the log's own look goes on.")
+
+    return done
+
+
+@_harmless
 def wake() -> None:
     """Something was committed: wake the local relay, or ring those of other processes."""
     if _hub is not None:
@@ -61,11 +81,13 @@ def wake() -> None:
         _send(LOG_GROUP, {"type": "realtime.ring"})
 
 
+@_harmless
 def ring(head: int) -> None:
     """Positions were given up to `head`: tell the hubs of all processes."""
     _send(LOG_GROUP, {"type": "realtime.ring", "head": head})
 
 
+@_harmless
 def carry(frame: dict[str, Any], groups: Iterable[str]) -> None:
     """Send an ephemeral frame to groups, at most once to each socket, or not at all."""
     names = sorted(groups)
@@ -110,7 +132,7 @@ class _Background(threading.Thread):
 
 
 _thread: _Background | None = None
-_starting = threading.Lock()
+_starting = threading.RLock()  # a signal handler may save something meanwhile
 
 
 def _background() -> _Background:
@@ -125,7 +147,7 @@ def _background() -> _Background:
 def _after_fork() -> None:
     """A child has neither its parent's threads nor its loop."""
     global _hub, _thread, _starting
-    _hub, _thread, _starting = None, None, threading.Lock()
+    _hub, _thread, _starting = None, None, threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
