@@ -268,8 +268,10 @@ class Hub:
         match message.get("type"):
             case "realtime.ring":
                 head = message.get("head")
-                if not isinstance(head, int) or head > self.position:
+                if not isinstance(head, int):
                     self._tail.wake()
+                elif head > self.position:
+                    self._tail.read()
             case "realtime.frame":
                 self._ephemera.hear(message, self.groups.members)
             case unknown:

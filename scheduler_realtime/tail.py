@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Protocol
 
 from django.db import connections
@@ -45,6 +44,7 @@ class Tail(threading.Thread):
         super().__init__(name="realtime-tail", daemon=True)
         self._reader = reader
         self._woken = threading.Event()
+        self._is_expecting = False
         self._is_stopping = False
         self._credits = threading.Semaphore(AHEAD)
         self._relay = Relay()
@@ -53,7 +53,12 @@ class Tail(threading.Thread):
         self._failures = 0
 
     def wake(self) -> None:
-        """There may be something to do. From any thread."""
+        """Something was committed that may have no position yet. From any thread."""
+        self._is_expecting = True
+        self._woken.set()
+
+    def read(self) -> None:
+        """Another relay gave positions: there is something to read. From any thread."""
         self._woken.set()
 
     def taken(self) -> None:
@@ -71,7 +76,7 @@ class Tail(threading.Thread):
         while not self._is_stopping:
             is_woken = self._woken.wait(pause)
             self._woken.clear()
-            pause = self._guarded(partial(self._turn, is_woken))
+            pause = self._guarded(self._read_first if is_woken else self._turn)
         connections.close_all()
 
     def _guarded(self, turn: Callable[[], float]) -> float:
@@ -90,9 +95,18 @@ class Tail(threading.Thread):
         self._failures = 0
         return pause
 
-    def _turn(self, is_woken: bool) -> float:
+    def _read_first(self) -> float:
+        """Woken: where another relay rang, what it gave positions to waits for nothing else."""
+        if not self._is_expecting and self._reader is not None and self._position is not None:
+            self._relay.prepare()
+            self._follow(self._reader, Turn(given=0))
+            return 0
+        return self._turn()
+
+    def _turn(self) -> float:
+        is_expected, self._is_expecting = self._is_expecting, False
         self._relay.prepare()
-        turn = self._relay.turn(is_expected=is_woken)
+        turn = self._relay.turn(is_expected=is_expected)
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
         if self._reader is not None:
