@@ -64,7 +64,7 @@ class Hub:
         for work in (self._advance(), self._courier.run(), self._listening.run(), self.watch.run()):
             self._tasks.append(self.loop.create_task(work))
         self._tail.start()
-        servers.before_daphne_stops(self.drain)
+        servers.before_daphne_stops(self.drain, self.stop)
 
     def drain(self) -> None:
         """Take no more sockets, and close those there are: the process is about to end."""
@@ -268,10 +268,8 @@ class Hub:
         match message.get("type"):
             case "realtime.ring":
                 head = message.get("head")
-                if not isinstance(head, int):
+                if not isinstance(head, int) or head > self.position:
                     self._tail.wake()
-                elif head > self.position:
-                    self._tail.read()
             case "realtime.frame":
                 self._ephemera.hear(message, self.groups.members)
             case unknown:

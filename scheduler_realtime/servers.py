@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, Final
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 """An ASGI `send`."""
+
+FLUSH: Final = 0.3
+"""Seconds daphne's reactor goes on after the close frames were written, to bring them out."""
 
 
 class Rest:
@@ -74,8 +78,21 @@ def unregister_producer(send: Send) -> None:
         protocol.transport.unregisterProducer()
 
 
-def before_daphne_stops(call: Callable[[], None]) -> None:
-    """Under daphne, which has no lifespan, call it when the reactor is about to stop."""
+def before_daphne_stops(
+    drain: Callable[[], None], stop: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Under daphne, which has no lifespan, call `drain` and await `stop` before the reactor stops."""
     reactor: Any = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and reactor.running:
-        reactor.addSystemEventTrigger("before", "shutdown", call)
+    if reactor is None or not reactor.running:
+        return
+
+    async def stop_and_flush() -> None:
+        await stop()
+        await asyncio.sleep(FLUSH)
+
+    def end() -> Any:
+        drain()  # now: in the next step of the loop daphne's cancellation reaches the sockets
+        ending = asyncio.ensure_future(stop_and_flush())
+        return sys.modules["twisted.internet.defer"].Deferred.fromFuture(ending)
+
+    reactor.addSystemEventTrigger("before", "shutdown", end)
