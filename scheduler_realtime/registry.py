@@ -14,6 +14,11 @@ from .exceptions import InvalidBinding
 
 _bindings: Final[dict[type[models.Model], ScheduleBinding]] = {}
 _listeners: Final[list[Callable[[ScheduleBinding], None]]] = []
+_touched: Final[dict[type[models.Model], tuple[ScheduleBinding, ...]]] = {}
+"""What `bindings_touched` found, by model."""
+
+_PATHS: Final = ("room", "date", "start", "end", "duration")
+_LISTS: Final = ("staff", "tracked", "protected", "depends_on")
 
 
 def register(*targets: type[models.Model]) -> Callable[[type[ScheduleBinding]], Any]:
@@ -23,13 +28,17 @@ def register(*targets: type[models.Model]) -> Callable[[type[ScheduleBinding]], 
         class SurgeryUpdates(ScheduleBinding):
             room, start, end = "room", "start_time", "end_time"
 
-    Raises `InvalidBinding` where it is not given models, or one that has a binding already.
+    Raises `InvalidBinding` where it is not given models, or one that has a binding already, or
+    a binding whose attributes are not names; nothing is bound then.
     """
     if not targets or not all(_is_a(target, models.Model) for target in targets):
         raise InvalidBinding("register() takes model classes: @register(Surgery).")
 
     def bind(binding: type[ScheduleBinding]) -> type[ScheduleBinding]:
+        _check_kind(binding)
         for model in targets:
+            _check_model(model)
+        for model in dict.fromkeys(targets):
             _bind(model, binding)
         return binding
 
@@ -37,17 +46,40 @@ def register(*targets: type[models.Model]) -> Callable[[type[ScheduleBinding]], 
 
 
 def _bind(model: type[models.Model], kind: type[ScheduleBinding]) -> None:
-    if model._meta.abstract or model._meta.proxy:
-        raise InvalidBinding(
-            f"{model._meta.label} has no table of its own; register its concrete model."
-        )
-    if model in _bindings:
-        raise InvalidBinding(f"{model._meta.label} is registered twice.")
-    if not _is_a(kind, ScheduleBinding):
-        raise InvalidBinding(f"{kind!r} is not a subclass of ScheduleBinding.")
     _bindings[model] = binding = kind(model)
+    _touched.clear()
     for listener in _listeners:
         listener(binding)
+
+
+def _check_model(model: type[models.Model]) -> None:
+    meta = model._meta
+    if meta.abstract or meta.proxy or meta.swapped:
+        raise InvalidBinding(f"{meta.label} has no table of its own; register its concrete model.")
+    if model in _bindings:
+        raise InvalidBinding(f"{meta.label} is registered twice.")
+    if len(getattr(meta, "pk_fields", ())) > 1:
+        raise InvalidBinding(
+            f"{meta.label} has a composite primary key, which is neither a number nor a text."
+        )
+
+
+def _check_kind(kind: type[ScheduleBinding]) -> None:
+    if not _is_a(kind, ScheduleBinding):
+        raise InvalidBinding(f"{kind!r} is not a subclass of ScheduleBinding.")
+    for name in _PATHS:
+        value = getattr(kind, name)
+        if not isinstance(value, str | None):
+            raise InvalidBinding(
+                f"`{name}` of {kind.__name__} is {value!r}; it is the name of a field or a method."
+            )
+    for name in _LISTS:
+        value = getattr(kind, name)
+        is_list = isinstance(value, list | tuple | set | frozenset)
+        if not (is_list and all(isinstance(item, str) for item in value)) and value is not None:
+            raise InvalidBinding(
+                f"`{name}` of {kind.__name__} is {value!r}; write a list of names."
+            )
 
 
 def _is_a(given: object, kind: type) -> bool:
@@ -57,6 +89,7 @@ def _is_a(given: object, kind: type) -> bool:
 def unregister(model: type[models.Model]) -> None:
     """Forget a model's binding: for a host's tests."""
     _bindings.pop(model, None)
+    _touched.clear()
 
 
 def when_bound(listener: Callable[[ScheduleBinding], None]) -> None:
@@ -71,12 +104,33 @@ def bindings() -> tuple[ScheduleBinding, ...]:
     return tuple(_bindings.values())
 
 
+def is_bound(binding: ScheduleBinding) -> bool:
+    """Whether this binding is in force, and not one that a test has taken back."""
+    return _bindings.get(binding.model) is binding
+
+
 def binding_for(model: type[models.Model]) -> ScheduleBinding | None:
     """The binding of a model, or of what it inherits from."""
     for ancestor in model.__mro__:
         if (found := _bindings.get(ancestor)) is not None:
             return found
     return None
+
+
+def bindings_touched(model: type[models.Model]) -> tuple[ScheduleBinding, ...]:
+    """The bindings of all models whose rows a write to this one changes.
+
+    Its own, those of what it inherits from, and those of its multi-table children, whose rows go
+    on in its table.
+    """
+    if model not in _touched:
+        concrete = model._meta.concrete_model
+        _touched[model] = tuple(
+            binding
+            for bound, binding in _bindings.items()
+            if issubclass(model, bound) or (concrete is not None and issubclass(bound, concrete))
+        )
+    return _touched[model]
 
 
 def binding_labelled(label: str) -> ScheduleBinding | None:
@@ -93,14 +147,14 @@ def register_from_settings() -> None:
             raise InvalidBinding(
                 f"SCHEDULER_REALTIME['MODELS'] names {label!r}, which is no installed model."
             ) from None
-        _bind(model, _kind_of(label, attributes))
+        register(model)(_kind_of(label, attributes))
 
 
 def _kind_of(label: str, attributes: Mapping[str, Any]) -> type[ScheduleBinding]:
-    known = set(ScheduleBinding.__annotations__)
+    known = {*_PATHS, *_LISTS}
     if unknown := sorted(set(attributes) - known):
         raise InvalidBinding(
             f"SCHEDULER_REALTIME['MODELS'][{label!r}] has {', '.join(map(repr, unknown))};"
             f" a binding has {', '.join(sorted(known))}."
         )
-    return type("SettingsBinding", (ScheduleBinding,), dict(attributes))
+    return type(f"MODELS[{label!r}]", (ScheduleBinding,), dict(attributes))

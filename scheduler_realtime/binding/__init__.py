@@ -1,5 +1,16 @@
 """A host's model and what it means to the schedule."""
 
-from .schedule import Interval, Path, ScheduleBinding
+from .failures import report_failure
+from .paths import Path, cleaned, value_at
+from .schedule import ScheduleBinding
+from .times import Interval, day_of
 
-__all__ = ["Interval", "Path", "ScheduleBinding"]
+__all__ = [
+    "Interval",
+    "Path",
+    "ScheduleBinding",
+    "cleaned",
+    "day_of",
+    "report_failure",
+    "value_at",
+]

@@ -1,0 +1,309 @@
+"""Bindings: what each kind of host says of where, when and who."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+
+from scheduler_realtime import ScheduleBinding
+from scheduler_realtime.binding import Interval
+from tests.hosts.models import (
+    Appointment,
+    Booking,
+    Operation,
+    Procedure,
+    Room,
+    Slot,
+    Stay,
+    Tent,
+    Theatre,
+)
+
+VIENNA = ZoneInfo("Europe/Vienna")
+
+
+def at(hour: int, minute: int = 0, *, day: int = 10, month: int = 3) -> dt.datetime:
+    """A moment of March 2026 by the clock in Vienna, which is the tests' TIME_ZONE."""
+    return dt.datetime(2026, month, day, hour, minute, tzinfo=VIENNA)
+
+
+def binding(model: Any, **attributes: Any) -> ScheduleBinding:
+    return type("Binding", (ScheduleBinding,), attributes)(model)
+
+
+def test_datetimes_are_an_interval() -> None:
+    bound = binding(Operation, start="start", end="end")
+
+    interval = bound.interval_of(Operation(start=at(8), end=at(9)))
+
+    assert interval == Interval(start=at(8), end=at(9))
+
+
+def test_what_has_no_start_has_no_interval_and_no_day() -> None:
+    bound = binding(Operation, start="start", end="end")
+
+    assert bound.interval_of(Operation(end=at(9))) is None
+    assert bound.day_of(Operation(end=at(9))) is None
+
+
+def test_an_empty_end_is_open_ended() -> None:
+    bound = binding(Operation, start="start", end="end")
+
+    assert bound.interval_of(Operation(start=at(8))) == Interval(start=at(8), end=None)
+
+
+def test_a_start_without_any_end_is_a_moment() -> None:
+    bound = binding(Operation, start="start")
+
+    assert bound.interval_of(Operation(start=at(8))) == Interval(start=at(8), end=at(8))
+
+
+def test_a_day_and_times_of_day_are_an_interval() -> None:
+    bound = binding(Appointment, date="day", start="begins", end="ends")
+    visit = Appointment(day=dt.date(2026, 3, 10), begins=dt.time(8), ends=dt.time(9, 30))
+
+    assert bound.interval_of(visit) == Interval(start=at(8), end=at(9, 30))
+
+
+def test_an_end_before_the_start_is_past_midnight() -> None:
+    bound = binding(Appointment, date="day", start="begins", end="ends")
+    visit = Appointment(day=dt.date(2026, 3, 10), begins=dt.time(22), ends=dt.time(2))
+
+    assert bound.interval_of(visit) == Interval(start=at(22), end=at(2, day=11))
+
+
+def test_a_day_whose_time_is_not_known_yet_has_a_day_and_no_interval() -> None:
+    bound = binding(Appointment, date="day", start="begins", end="ends")
+    visit = Appointment(day=dt.date(2026, 3, 10))
+
+    assert bound.interval_of(visit) is None
+    assert bound.day_of(visit) == dt.date(2026, 3, 10)
+
+
+def test_an_end_that_is_a_day_is_included() -> None:
+    bound = binding(Stay, start="first_day", end="last_day")
+    stay = Stay(first_day=dt.date(2026, 3, 10), last_day=dt.date(2026, 3, 12))
+
+    assert bound.interval_of(stay) == Interval(start=at(0), end=at(0, day=13))
+
+
+@pytest.mark.parametrize("named", [{"start": "first_day"}, {"date": "first_day"}])
+def test_a_day_alone_is_the_whole_day(named: dict[str, str]) -> None:
+    bound = binding(Stay, **named)
+
+    interval = bound.interval_of(Stay(first_day=dt.date(2026, 3, 10)))
+
+    assert interval == Interval(start=at(0), end=at(0, day=11))
+
+
+def test_the_last_day_of_the_calendar_is_for_ever() -> None:
+    bound = binding(Stay, start="first_day", end="last_day")
+    stay = Stay(first_day=dt.date(2026, 3, 10), last_day=dt.date.max)
+
+    assert bound.interval_of(stay) == Interval(start=at(0), end=None)
+
+
+@pytest.mark.parametrize(
+    ("named", "values"),
+    [("length", {"length": dt.timedelta(minutes=90)}), ("minutes", {"minutes": Decimal("90.0")})],
+)
+def test_a_duration_stands_for_an_end(named: str, values: dict[str, Any]) -> None:
+    bound = binding(Booking, start="start", duration=named)
+
+    assert bound.interval_of(Booking(start=at(8), **values)) == Interval(start=at(8), end=at(9, 30))
+
+
+def test_a_duration_counts_hours_and_not_the_clock_when_it_is_put_forward() -> None:
+    bound = binding(Booking, start="start", duration="length")
+    night = Booking(start=at(1, day=29), length=dt.timedelta(hours=2))
+
+    interval = bound.interval_of(night)
+
+    assert interval is not None
+    assert interval.end == at(4, day=29)
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_an_hour_apart() -> None:
+    bound = binding(Operation, start="start", end="end")
+    first = dt.datetime(2026, 10, 25, 2, 30, tzinfo=VIENNA)
+
+    interval = bound.interval_of(Operation(start=first, end=first.replace(fold=1)))
+
+    assert interval is not None
+    assert interval.end is not None
+    assert interval.end - interval.start == dt.timedelta(hours=1)
+
+
+def test_a_text_assigned_to_a_datetime_is_read_as_one() -> None:
+    bound = binding(Operation, start="start", end="end")
+    operation = Operation(start="2026-03-10T08:00:00+01:00", end="2026-03-10T09:00:00+01:00")
+
+    assert bound.interval_of(operation) == Interval(start=at(8), end=at(9))
+
+
+def test_the_day_is_that_of_the_projects_time_zone() -> None:
+    bound = binding(Operation, start="start", end="end")
+    late = Operation(start=dt.datetime(2026, 3, 10, 23, 30, tzinfo=dt.UTC))
+
+    assert bound.day_of(late) == dt.date(2026, 3, 11)
+
+
+def test_a_path_may_lead_two_relations_away() -> None:
+    bound = binding(Booking, room="procedure.room", start="start", duration="procedure.minutes")
+    procedure = Procedure(room=Room(pk=7), minutes=30)
+
+    booking = Booking(start=at(8), procedure=procedure)
+
+    assert bound.room_of(booking) == 7
+    assert bound.interval_of(booking) == Interval(start=at(8), end=at(8, 30))
+
+
+def test_a_path_ends_where_a_relation_points_to_nothing() -> None:
+    bound = binding(Booking, room="procedure.room")
+
+    assert bound.room_of(Booking(procedure=None)) is None
+
+
+def test_a_room_that_is_a_key_is_not_fetched() -> None:
+    bound = binding(Operation, room="room")
+
+    assert bound.room_of(Operation(room_id=7)) == 7
+
+
+def test_a_room_may_be_a_text() -> None:
+    bound = binding(Appointment, room="place")
+
+    assert bound.room_of(Appointment(place="North 3")) == "North 3"
+
+
+def test_a_binding_may_have_no_room() -> None:
+    assert binding(Slot).room_of(Slot()) is None
+
+
+@pytest.mark.parametrize("owner", ["model", "binding"])
+def test_a_room_may_be_what_a_method_says(owner: str) -> None:
+    own = {"ward_room": lambda self, operation: Room(pk=operation.room_id)}
+    attributes = {"room": "which_room"} if owner == "model" else {"room": "ward_room"} | own
+    bound = binding(Operation, **attributes)
+
+    assert bound.room_of(Operation(room=Room(pk=7))) == 7
+
+
+def test_a_method_of_the_binding_comes_before_a_field_of_that_name() -> None:
+    bound = binding(Operation, room="status", status=lambda self, operation: "a method's")
+
+    assert bound.room_of(Operation(status="planned")) == "a method's"
+    assert bound.lookup("status") is None
+
+
+@pytest.mark.django_db
+def test_a_generic_room_is_known_by_its_key_without_being_fetched() -> None:
+    bound = binding(Stay, room="where")
+    kind = ContentType.objects.get_for_model(Room)
+
+    assert bound.room_of(Stay(content_type=kind, object_id="7")) == 7
+    assert bound.room_of(Stay()) is None
+
+
+@pytest.mark.django_db
+def test_generic_rooms_of_two_kinds_with_one_key_are_two_rooms() -> None:
+    bound = binding(Stay, room="where")
+    kinds = [ContentType.objects.get_for_model(model) for model in (Room, Tent)]
+    stays = [Stay(content_type=kind, object_id="7") for kind in kinds]
+
+    assert bound.room_identity(stays[0]) != bound.room_identity(stays[1])
+
+
+def test_staff_may_be_one_or_several_keys_of_which_some_are_empty() -> None:
+    bound = binding(Operation, staff=["lead", "deputy"])
+
+    assert bound.staff_of(Operation(lead_id=3)) == {3}
+    assert bound.staff_of(Operation(lead_id=3, deputy_id=4)) == {3, 4}
+
+
+@pytest.mark.django_db
+def test_staff_may_be_many_to_many() -> None:
+    bound = binding(Operation, staff=["lead", "team", "helpers"])
+    users = [User.objects.create(username=name) for name in "abc"]
+    operation = Operation.objects.create(lead=users[0])
+    operation.team.add(users[1])
+    operation.helpers.add(users[2])
+
+    assert bound.staff_of(operation) == {user.pk for user in users}
+
+
+def test_every_column_is_tracked_where_none_is_named() -> None:
+    names = {column.name for column in binding(Theatre).fields}
+
+    assert names == {"id", "slot_ptr", "start", "status", "lights"}
+
+
+def test_a_key_made_in_python_is_a_key() -> None:
+    key = uuid.uuid4()
+
+    assert binding(Appointment, room="pk").room_of(Appointment(pk=key)) == key
+
+
+@pytest.mark.parametrize(
+    ("model", "attributes", "runs"),
+    [
+        (Operation, {"room": "room", "start": "start", "end": "end"}, False),
+        (Operation, {"room": "which_room"}, True),
+        (Operation, {"audience": lambda self, operation: None}, True),
+        (Booking, {"room": "procedure.room"}, True),
+        (Stay, {"room": "where"}, True),
+    ],
+)
+def test_only_columns_of_its_own_are_read_without_running_the_hosts_code(
+    model: Any, attributes: dict[str, Any], runs: bool
+) -> None:
+    assert binding(model, **attributes).runs_host_code is runs
+
+
+@pytest.mark.parametrize(
+    ("model", "attributes"),
+    [
+        (Operation, {"room": "which_room", "staff": ["team"], "tracked": ["pk", "team"]}),
+        (Booking, {"room": "procedure.room", "duration": "procedure.doubled"}),
+        (Booking, {"depends_on": ["procedure.minutes", "procedure.category.minutes"]}),
+        (Stay, {"room": "where.name", "start": "first_day", "end": "last_day"}),
+        (Theatre, {"start": "start", "tracked": ["status"]}),
+    ],
+)
+def test_what_leads_somewhere_is_no_fault(model: Any, attributes: dict[str, Any]) -> None:
+    assert list(binding(model, **attributes).faults()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "attributes", "named"),
+    [
+        (Operation, {"room": "rom"}, "`rom`"),
+        (Operation, {"staff": ["team.boss"]}, "`team.boss`"),
+        (Booking, {"room": "procedure.rom"}, "`procedure.rom`"),
+        (Booking, {"start": "procedur.minutes"}, "`procedur.minutes`"),
+        (Operation, {"tracked": ["stat"]}, "`stat`"),
+        (Operation, {"protected": ["patient"]}, "`patient`"),
+        (Booking, {"depends_on": ["minutes"]}, "`minutes`"),
+        (Booking, {"depends_on": ["procedure.doubled"]}, "`procedure.doubled`"),
+        (Booking, {"end": "start", "duration": "length"}, "`end` and `duration`"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_a_fault(
+    model: Any, attributes: dict[str, Any], named: str
+) -> None:
+    [fault] = binding(model, **attributes).faults()
+
+    assert named in fault
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_content_types() -> Iterator[None]:
+    """Their ids are kept in memory from test to test, and rolled back with each."""
+    yield
+    ContentType.objects.clear_cache()
