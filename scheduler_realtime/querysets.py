@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from django.db import connections, models, router, transaction
+from django.db.models import Max
 
 from . import changes as changing
-from . import log, registry
-from .audience import EVERYONE
 from .binding import ScheduleBinding
+from .changes import Change, Tellings
 from .exceptions import InvalidBinding
-from .messages import RESYNC
 
 _PAGE: Final = 500
+
+Rows = dict[Any, models.Model]
 
 
 def _write_alias(rows: Any) -> str:
@@ -24,11 +25,11 @@ def _write_alias(rows: Any) -> str:
     return chosen or router.db_for_write(rows.model)
 
 
-def _by_key(binding: ScheduleBinding, keys: Collection[Any], using: str) -> dict[Any, models.Model]:
+def _by_key(binding: ScheduleBinding, keys: Collection[Any], using: str) -> Rows:
     listed = list(keys)
-    found: dict[Any, models.Model] = {}
+    found: Rows = {}
     for start in range(0, len(listed), _PAGE):
-        rows = changing.rows_of(binding, using).filter(pk__in=listed[start : start + _PAGE])
+        rows = binding.rows(using).filter(pk__in=listed[start : start + _PAGE])
         found |= {row.pk: row for row in rows}
     return found
 
@@ -36,48 +37,55 @@ def _by_key(binding: ScheduleBinding, keys: Collection[Any], using: str) -> dict
 class RealtimeQuerySet(models.QuerySet[Any]):
     """A queryset whose `update`, `bulk_create` and `bulk_update` are told like saves.
 
-    `delete` is told by its signals, and `bulk_update` is made of `update`. On a model without a
-    binding it is Django's own.
+    `delete` is told by its signals, and `bulk_update` is made of `update`. On a model that no
+    binding concerns it is Django's own.
     """
 
     def update(self, **kwargs: Any) -> int:
-        binding = registry.binding_for(self.model)
-        if binding is None or not kwargs:
-            return super().update(**kwargs)
         alias = _write_alias(self)
+        bindings = changing.bindings_for(self.model, alias)
+        if not kwargs or not (bindings or changing.dependents_of(self.model, alias)):
+            return super().update(**kwargs)
         with transaction.atomic(using=alias):
-            keys = self.using(alias).order_by().values("pk")
-            rows = changing.rows_of(binding, alias).filter(pk__in=keys)
-            before = changing.locked(binding, rows, alias)
+            tellings = Tellings(self.model, alias)
+            tellings.begin(self.using(alias))
+            before = _locked(bindings, self, alias)
             count = models.QuerySet.update(self._only(before, alias), **kwargs)
-            after = _by_key(binding, before, alias)
-            pairs = [(row, after.get(key)) for key, row in before.items()]
-            changing.record(binding, pairs, using=alias)
+            _record(before, alias)
+            tellings.end()
+            if _moves_keys(self.model, kwargs) and count:
+                changing.resync(alias)  # which row became which, nobody can tell
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]  # what templates look for
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        binding = registry.binding_for(self.model)
-        if binding is None:
-            return super().bulk_create(objs, *args, **kwargs)
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[Any]:
         objects = list(objs)
         alias = _write_alias(self)
-        with transaction.atomic(using=alias):
-            before = _by_key(binding, {o.pk for o in objects if o.pk is not None}, alias)
-            created = super().bulk_create(objects, *args, **kwargs)
-            keys = {o.pk for o in created if o.pk is not None}
-            if kwargs.get("update_conflicts") or any(o.pk is None for o in created):
-                _resync(alias)  # which of them existed before, nobody can tell
+        bindings = changing.bindings_for(self.model, alias)
+        with transaction.atomic(using=alias, savepoint=False):
+            known = _known(bindings, objects, alias) if ignore_conflicts else {}
+            created = super().bulk_create(
+                objects, batch_size, ignore_conflicts, update_conflicts, *args, **kwargs
+            )
+            keys = {each.pk for each in created if each.pk is not None}
+            if bindings and objects and (update_conflicts or len(keys) < len(objects)):
+                changing.resync(alias)  # which of them existed before, nobody can tell
             else:
-                after = _by_key(binding, keys, alias)
-                pairs = [(before.get(key), row) for key, row in after.items()]
-                changing.record(binding, pairs, using=alias)
+                _record_created(bindings, keys, known, alias)
         return created
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]  # what templates look for
 
-    def _only(self, before: Collection[Any], alias: str) -> Self:
+    def _only(self, before: dict[ScheduleBinding, Rows], alias: str) -> Self:
         """Just what was read and locked, and nothing that came to match since.
 
         SQLite has one writer at a time, and a limit to the variables of a statement.
@@ -85,16 +93,70 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         chosen = self.using(alias)
         if connections[alias].vendor == "sqlite":
             return chosen
-        return chosen.filter(pk__in=list(before))
+        for binding, rows in before.items():
+            if issubclass(self.model, binding.model):
+                key = binding.model._meta.pk.name
+                return chosen.filter(**{f"{key}__in": list(rows)})
+        return chosen
 
 
 class RealtimeManager(models.Manager.from_queryset(RealtimeQuerySet)):  # type: ignore[misc]  # made at run time
     """The manager for a registered model: `objects = RealtimeManager()`."""
 
 
-def _resync(alias: str) -> None:
-    draft = log.Draft(type=RESYNC, data={"reason": "capture_failed"}, groups=frozenset({EVERYONE}))
-    log.append([draft], using=alias)
+def capture_related_writes(model: type[models.Model]) -> None:
+    """Have `room.surgeries.add(...)` told, where the model's own manager captures.
+
+    Django writes it by the model's base manager, which no host knows to replace.
+    """
+    kind = getattr(model._default_manager, "_queryset_class", None)
+    is_plain = type(model._base_manager) is models.Manager
+    if is_plain and isinstance(kind, type) and issubclass(kind, RealtimeQuerySet):
+        manager = RealtimeManager()
+        manager.name, manager.model, manager.auto_created = "_base_manager", model, True
+        model._meta.__dict__["base_manager"] = manager
+
+
+def _locked(
+    bindings: Iterable[ScheduleBinding], rows: models.QuerySet[Any], using: str
+) -> dict[ScheduleBinding, Rows]:
+    return {
+        binding: changing.locked(changing.touched(binding, rows.model, rows, using))
+        for binding in bindings
+    }
+
+
+def _record(before: dict[ScheduleBinding, Rows], using: str) -> None:
+    for binding, rows in before.items():
+        after = _by_key(binding, rows, using)
+        pairs: list[Change] = [(row, after.get(key)) for key, row in rows.items()]
+        changing.record(binding, pairs, using=using)
+
+
+def _moves_keys(model: type[models.Model], names: Iterable[str]) -> bool:
+    key = model._meta.pk
+    return not {"pk", key.name, key.attname}.isdisjoint(names)
+
+
+def _known(
+    bindings: Iterable[ScheduleBinding], objects: Iterable[Any], using: str
+) -> dict[ScheduleBinding, Rows]:
+    keys = {each.pk for each in objects if each.pk is not None}
+    return {binding: _by_key(binding, keys, using) for binding in bindings}
+
+
+def _record_created(
+    bindings: Iterable[ScheduleBinding],
+    keys: Collection[Any],
+    known: dict[ScheduleBinding, Rows],
+    using: str,
+) -> None:
+    for binding in bindings:
+        after = _by_key(binding, keys, using)
+        new: list[Change] = [
+            (None, row) for key, row in after.items() if key not in known.get(binding, {})
+        ]
+        changing.record(binding, new, using=using)
 
 
 @contextmanager
@@ -107,23 +169,45 @@ def capture(target: models.QuerySet[Any] | type[models.Model]) -> Iterator[None]
         with capture(Surgery.objects.filter(room=room)):
             cursor.execute("UPDATE ...")
 
-    Raises `InvalidBinding` for a model that is not registered.
+    A row that the block brings into a narrowed queryset is told as created where its key is
+    beyond all that there were; where it may have been elsewhere before, everyone is told to read
+    afresh. Raises `InvalidBinding` for a model that is not registered.
     """
-    rows = target if isinstance(target, models.QuerySet) else target._base_manager.all()
-    binding = registry.binding_for(rows.model)
-    if binding is None:
-        raise InvalidBinding(f"{rows.model._meta.label} is not registered: nothing would be told.")
+    rows = target if isinstance(target, models.QuerySet) else models.QuerySet(target)
     alias = _write_alias(rows)
-    keys = rows.using(alias).order_by().values("pk")
-    chosen = changing.rows_of(binding, alias).filter(pk__in=keys)
+    bindings = changing.bindings_for(rows.model, alias)
+    if not bindings:
+        raise InvalidBinding(f"{rows.model._meta.label} is not registered: nothing would be told.")
     with transaction.atomic(using=alias):
-        before = changing.locked(binding, chosen, alias)
+        is_new = {binding: _newness(binding, alias, rows is not target) for binding in bindings}
+        before = _locked(bindings, rows, alias)
         yield
-        after = _by_key(binding, before, alias) | {row.pk: row for row in chosen.all()}
-        changing.record(binding, _changes(before, after), using=alias)
+        _record(before, alias)
+        for binding, known in before.items():
+            now = changing.touched(binding, rows.model, rows, alias).order_by("pk")
+            arrived = [row for row in now if row.pk not in known]
+            _record_arrived(binding, arrived, is_new[binding], alias)
 
 
-def _changes(
-    before: dict[Any, models.Model], after: dict[Any, models.Model]
-) -> Sequence[changing.Change]:
-    return [(before.get(key), after.get(key)) for key in before | after]
+def _newness(
+    binding: ScheduleBinding, using: str, is_whole: bool
+) -> Callable[[models.Model], bool]:
+    """Whether a row that was not seen before was not there before: its key may say so."""
+    if is_whole:
+        return lambda row: True
+    if not isinstance(binding.model._meta.pk, models.AutoField):
+        return lambda row: False
+    highest = binding.rows(using).aggregate(highest=Max("pk"))["highest"]
+    return lambda row: highest is None or row.pk > highest
+
+
+def _record_arrived(
+    binding: ScheduleBinding,
+    arrived: Collection[models.Model],
+    is_new: Callable[[models.Model], bool],
+    using: str,
+) -> None:
+    new: list[Change] = [(None, row) for row in arrived if is_new(row)]
+    changing.record(binding, new, using=using)
+    if len(new) < len(arrived):
+        changing.resync(using)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db import models
 
-from scheduler_realtime import changes, registry
+from scheduler_realtime import changes
 
 _BEFORE: Final = "_scheduler_realtime_before"
 
@@ -14,18 +14,23 @@ _BEFORE: Final = "_scheduler_realtime_before"
 def on_deleting(
     sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
 ) -> None:
-    """Read the row and lock it. Told now, a change between now and then would outlive it."""
-    binding = registry.binding_for(sender)
-    if binding is not None:
-        rows = changes.rows_of(binding, using).filter(pk=instance.pk)
-        setattr(instance, _BEFORE, changes.locked(binding, rows, using).get(instance.pk))
+    """Read the row, lock it, and ask who may know: its relations are about to go as well.
+
+    Told now, a change between now and then would outlive it. A parent's row has a signal of its
+    own, where it goes too.
+    """
+    instance.__dict__[_BEFORE] = [
+        (binding, before)
+        for binding in changes.bindings_for(sender, using)
+        if binding.model is sender._meta.concrete_model
+        for rows in [changes.locked(changes.touched(binding, sender, [instance.pk], using))]
+        for before in changes.look(binding, rows.values(), using).values()
+    ]
 
 
 def on_deleted(
     sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
 ) -> None:
     """Write the delete into the log, in its transaction."""
-    binding = registry.binding_for(sender)
-    before = instance.__dict__.pop(_BEFORE, None)
-    if binding is not None and before is not None:
+    for binding, before in instance.__dict__.pop(_BEFORE, ()):
         changes.record(binding, [(before, None)], using=using)

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import models, router, transaction
 
-from scheduler_realtime import changes, registry
+from scheduler_realtime import changes
 from scheduler_realtime.binding import ScheduleBinding
+from scheduler_realtime.changes import Tellings, Written
 
 _WRAPPED: Final = "_scheduler_realtime_wrapped"
+_SAVING: Final = "_scheduler_realtime_saving"
+_SAVE_BASE: Final = ("raw", "force_insert", "force_update", "using", "update_fields")
 
 
 @dataclass(slots=True)
 class Saving:
-    """What a save in progress found before it wrote."""
+    """A save in progress, kept on its instance: what it found before it wrote."""
 
-    before: models.Model | None = None
-    source: models.Model | None = None
-
-
-class _Saves(threading.local):
-    """The saves in progress in this thread, innermost last: a receiver may save again."""
-
-    def __init__(self) -> None:
-        self.stack: list[Saving] = []
+    must_exist: bool = False
+    before: dict[ScheduleBinding, models.Model] = field(default_factory=dict)
+    tellings: Tellings | None = None
 
 
-_saves: Final = _Saves()
+def saving(instance: models.Model) -> Saving:
+    """The innermost save in progress of this instance.
 
-
-def current() -> Saving:
-    """The innermost save in progress in this thread."""
-    return _saves.stack[-1]
+    It is there even where no wrapper ran: `loaddata` calls `Model.save_base` past every override.
+    """
+    found: Saving = instance.__dict__.setdefault(_SAVING, Saving())
+    return found
 
 
 def wrap(model: type[models.Model]) -> None:
@@ -50,14 +47,19 @@ def wrap(model: type[models.Model]) -> None:
         return
 
     @functools.wraps(original)
-    def save_base(self: models.Model, *args: Any, using: str | None = None, **kwargs: Any) -> None:
-        alias = using or router.db_for_write(type(self), instance=self)
-        _saves.stack.append(Saving())
+    def save_base(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        given = dict(zip(_SAVE_BASE, args, strict=False)) | kwargs
+        alias = given.get("using") or router.db_for_write(type(self), instance=self)
+        outer = self.__dict__.get(_SAVING)
+        self.__dict__[_SAVING] = Saving(must_exist=bool(given.get("force_update")))
         try:
             with transaction.atomic(using=alias, savepoint=False):
-                original(self, *args, using=alias, **kwargs)  # type: ignore[misc]  # args end before it
+                original(self, **(given | {"using": alias}))
         finally:
-            _saves.stack.pop()
+            # A receiver may save its instance again, and that save may fail.
+            self.__dict__.pop(_SAVING, None)
+            if outer is not None:
+                self.__dict__[_SAVING] = outer
 
     setattr(save_base, _WRAPPED, True)
     model.save_base = save_base  # type: ignore[method-assign]  # what this function is for
@@ -67,45 +69,42 @@ def on_saving(
     sender: type[models.Model], instance: models.Model, raw: bool, using: str, **kwargs: Any
 ) -> None:
     """Read the row as it is, and lock it, before it is written."""
-    binding = registry.binding_for(sender)
-    if binding is None or instance.pk is None or _is_surely_new(instance, raw):
-        return
-    rows = changes.rows_of(binding, using).filter(pk=instance.pk)
-    current().before = changes.locked(binding, rows, using).get(instance.pk)
+    progress = saving(instance)
+    progress.before = {}
+    for binding in changes.bindings_for(sender, using):
+        key = changes.key_in(binding, instance)
+        if key is None or is_surely_new(instance, binding.model, raw):
+            continue
+        for row in changes.locked(changes.touched(binding, sender, [key], using)).values():
+            progress.before[binding] = row
 
 
 def on_saved(
     sender: type[models.Model],
     instance: models.Model,
+    raw: bool,
     using: str,
     update_fields: Collection[str] | None,
     **kwargs: Any,
 ) -> None:
     """Write what the save changed into the log, in its transaction."""
-    binding = registry.binding_for(sender)
-    if binding is None:
-        return
-    before = current().before
-    after = _after(binding, instance, before, using, update_fields)
-    changes.record(binding, [(before, after)], using=using)
+    known = saving(instance).before
+    for binding in changes.bindings_for(sender, using):
+        before = known.get(binding)
+        if before is None and not issubclass(sender, binding.model):
+            continue  # a parent's row, without one of this child
+        after: models.Model | Written | None
+        # A fixture's object carries what it has in its own table, and not in its parents'.
+        if raw or changes.must_be_read_back(binding, instance):
+            key = changes.key_in(binding, instance)
+            after = changes.touched(binding, sender, [key], using).first()
+        else:
+            after = Written(instance=instance, before=before, names=update_fields)
+        changes.record(binding, [(before, after)], using=using)
 
 
-def _is_surely_new(instance: models.Model, raw: bool) -> bool:
+def is_surely_new(instance: models.Model, model: type[models.Model], raw: bool) -> bool:
     """Whether Django itself will insert without looking: a new object whose key has a default."""
-    key = instance._meta.pk
-    is_new = instance._state.adding  # noqa: SLF001 - Django documents it
+    key = model._meta.pk
+    is_new = instance._state.adding and not saving(instance).must_exist  # noqa: SLF001 - Django documents it
     return not raw and is_new and (key.has_default() or key.has_db_default())
-
-
-def _after(
-    binding: ScheduleBinding,
-    instance: models.Model,
-    before: models.Model | None,
-    using: str,
-    update_fields: Collection[str] | None,
-) -> models.Model | None:
-    if changes.has_expressions(binding, instance):
-        return changes.rows_of(binding, using).filter(pk=instance.pk).first()
-    if update_fields is not None and before is not None:
-        return changes.effective(before, instance, update_fields)
-    return instance

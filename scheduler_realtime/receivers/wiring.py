@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -12,8 +12,10 @@ from django.dispatch import Signal
 
 from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding
+from scheduler_realtime.changes import dependents
+from scheduler_realtime.querysets import capture_related_writes
 
-from . import deletes, many_to_many, related, saves
+from . import deletes, many_to_many, saves, sources, targets
 
 
 def listen() -> None:
@@ -22,33 +24,70 @@ def listen() -> None:
 
 
 def _hear(binding: ScheduleBinding) -> None:
-    for model in _family(binding.model):
+    for model in _kin(binding.model):
         saves.wrap(model)
+        capture_related_writes(model)
         _connect(signals.pre_save, saves.on_saving, model)
-        _connect(signals.post_save, saves.on_saved, model)
+        _connect_first(signals.post_save, saves.on_saved, model)
         _connect(signals.pre_delete, deletes.on_deleting, model)
-        _connect(signals.post_delete, deletes.on_deleted, model)
-    for through in many_to_many.watch(binding):
-        _connect(signals.m2m_changed, many_to_many.on_changed, through)
-    for target in related.watch_keys(binding):
-        for model in _family(target):
-            _connect(signals.pre_delete, related.on_target_deleting, model)
-            _connect(signals.post_delete, related.on_target_deleted, model)
-    for source in related.watch_dependencies(binding):
-        for model in _family(source):
+        _connect_first(signals.post_delete, deletes.on_deleted, model)
+    _hear_many_to_many(binding)
+    for target in targets.watch(binding):
+        for model in _proxied(target):
+            _connect(signals.pre_delete, targets.on_target_deleting, model)
+            _connect_first(signals.post_delete, targets.on_target_deleted, model)
+    for source in dependents.watch(binding):
+        for model in _kin(source):
             saves.wrap(model)
-            _connect(signals.pre_save, related.on_source_saving, model)
-            _connect(signals.post_save, related.on_source_saved, model)
+            _connect(signals.pre_save, sources.on_source_saving, model)
+            _connect_first(signals.post_save, sources.on_source_saved, model)
 
 
-def _family(model: type[models.Model]) -> Iterator[type[models.Model]]:
-    """The model, its proxies and its children: Django sends signals for each by itself."""
-    yield model
+def _hear_many_to_many(binding: ScheduleBinding) -> None:
+    for through, target in many_to_many.watch(binding):
+        _connect_first(signals.m2m_changed, many_to_many.on_changed, through)
+        for model in _proxied(target):
+            _connect(signals.pre_delete, many_to_many.on_target_deleting, model)
+            _connect_first(signals.post_delete, many_to_many.on_target_deleted, model)
+        if not through._meta.auto_created:
+            saves.wrap(through)
+            _connect(signals.pre_save, many_to_many.on_link_changing, through)
+            _connect_first(signals.post_save, many_to_many.on_link_changed, through)
+            _connect(signals.pre_delete, many_to_many.on_link_changing, through)
+            _connect_first(signals.post_delete, many_to_many.on_link_changed, through)
+
+
+def _kin(model: type[models.Model]) -> Iterator[type[models.Model]]:
+    """The model, its proxies, its children and what it has tables of: each sends its own signals."""
     for other in apps.get_models(include_auto_created=True):
-        if other is not model and issubclass(other, model):
+        if issubclass(other, model) or issubclass(model, other):
             yield other
 
 
+def _proxied(model: type[models.Model]) -> Iterable[type[models.Model]]:
+    """The model and its proxies."""
+    concrete = model._meta.concrete_model
+    return [other for other in apps.get_models() if other._meta.concrete_model is concrete]
+
+
 def _connect(signal: Signal, receiver: Callable[..., Any], sender: type[models.Model]) -> None:
-    uid = f"scheduler_realtime.{receiver.__module__}.{receiver.__qualname__}"
-    signal.connect(receiver, sender=sender, dispatch_uid=uid)
+    signal.connect(receiver, sender=sender, dispatch_uid=_uid(receiver))
+
+
+def _connect_first(
+    signal: Signal, receiver: Callable[..., Any], sender: type[models.Model]
+) -> None:
+    """Hear what was done before the host's own receivers do more to the same object.
+
+    A save inside a host's `post_save` would otherwise be told before the save it came from.
+    """
+    _connect(signal, receiver, sender)
+    key = (_uid(receiver), id(sender))
+    with signal.lock:
+        place = next(n for n, found in enumerate(signal.receivers) if found[0] == key)
+        signal.receivers.insert(0, signal.receivers.pop(place))
+        signal.sender_receivers_cache.clear()
+
+
+def _uid(receiver: Callable[..., Any]) -> str:
+    return f"scheduler_realtime.{receiver.__module__}.{receiver.__qualname__}"

@@ -1,0 +1,29 @@
+"""What happened to objects of registered models: read before and after, and told."""
+
+from .dependents import Tellings, dependents_of
+from .drafts import Change, record, resync
+from .pictures import Picture, look
+from .rows import (
+    Written,
+    bindings_for,
+    key_in,
+    locked,
+    must_be_read_back,
+    touched,
+)
+
+__all__ = [
+    "Change",
+    "Picture",
+    "Tellings",
+    "Written",
+    "bindings_for",
+    "dependents_of",
+    "key_in",
+    "locked",
+    "look",
+    "must_be_read_back",
+    "record",
+    "resync",
+    "touched",
+]

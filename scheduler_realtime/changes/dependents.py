@@ -1,0 +1,104 @@
+"""Dependents: objects that change because a row of another model does, as `depends_on` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import models
+
+from scheduler_realtime import log, registry
+from scheduler_realtime.binding import ScheduleBinding, value_at
+
+from .drafts import record
+from .rows import locked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """`path` leads over `hops` to a row of another model, and from there on over `rest`."""
+
+    binding: ScheduleBinding
+    path: str
+    hops: tuple[str, ...]
+    rest: str
+
+
+_dependencies: Final[dict[type[models.Model], list[Dependency]]] = {}
+
+
+def watch(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
+    """Remember what the binding depends on, and name the models whose rows it is."""
+    for path in binding.depends_on:
+        model: Any = binding.model
+        steps = path.split(".")
+        for place, step in enumerate(steps):
+            field = model._meta.get_field(step)
+            if place:
+                found = Dependency(
+                    binding=binding,
+                    path=path,
+                    hops=tuple(steps[:place]),
+                    rest=".".join(steps[place:]),
+                )
+                _dependencies.setdefault(model._meta.concrete_model, []).append(found)
+                yield model
+            model = field.related_model
+
+
+def dependents_of(model: type[models.Model], using: str) -> tuple[Dependency, ...]:
+    """The dependencies, in force, on rows of this model."""
+    if not _dependencies or using != log.database():
+        return ()
+    return tuple(
+        dependency
+        for ancestor in model.__mro__
+        for dependency in _dependencies.get(ancestor, ())
+        if registry.is_bound(dependency.binding)
+    )
+
+
+class Tellings:
+    """What rows of a model are about to change for others: begin before the write, end after it."""
+
+    def __init__(self, model: type[models.Model], using: str) -> None:
+        self.model, self.using = model, using
+        self.dependencies = dependents_of(model, using)
+        self.sources: dict[Any, models.Model] = {}
+
+    def begin(self, sources: models.QuerySet[Any]) -> None:
+        """Read and lock the rows others depend on, where there are such others."""
+        if self.dependencies:
+            self.sources = locked(sources)
+
+    def end(self) -> None:
+        """Tell what differs as a change of every object that depends on it."""
+        if not self.sources:
+            return
+        rows: models.QuerySet[Any] = models.QuerySet(self.model, using=self.using)
+        for row in rows.filter(pk__in=list(self.sources)):
+            for dependency in self.dependencies:
+                self._tell(dependency, self.sources[row.pk], row)
+
+    def _tell(self, dependency: Dependency, source: models.Model, now: models.Model) -> None:
+        old, new = value_at(source, dependency.rest), value_at(now, dependency.rest)
+        if old == new:
+            return
+        binding, lookup = dependency.binding, "__".join(dependency.hops)
+        rows = binding.rows(self.using).filter(**{lookup: source})
+        before = locked(rows)
+        after = binding.rows(self.using).in_bulk(list(before))
+        for row in before.values():
+            _put(row, dependency.hops, source)
+        pairs = [(row, after[key]) for key, row in before.items()]
+        record(binding, pairs, using=self.using, extra=(dependency.path, old, new))
+
+
+def _put(row: models.Model, hops: Iterable[str], source: models.Model) -> None:
+    """Set the row as it was before: with the old source at the end of the path."""
+    *relations, last = hops
+    found: Any = row
+    for name in relations:
+        found = getattr(found, name)
+    setattr(found, last, source)

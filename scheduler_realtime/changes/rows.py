@@ -1,0 +1,100 @@
+"""Rows of registered models as the database has them: read, locked, and as a save leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections, models
+
+from scheduler_realtime import log, registry
+from scheduler_realtime.binding import ScheduleBinding, cleaned
+
+Rows = dict[Any, models.Model]
+"""Rows by primary key."""
+
+
+def bindings_for(model: type[models.Model], using: str) -> tuple[ScheduleBinding, ...]:
+    """The bindings that a write to this model concerns.
+
+    None in another database than the log's: no transaction holds both, and what lies there is
+    an archive or a copy.
+    """
+    found = registry.bindings_touched(model)
+    return found if found and using == log.database() else ()
+
+
+def key_in(binding: ScheduleBinding, instance: models.Model) -> Any:
+    """The key by which an object, perhaps of a parent or a child, is found in the binding's model."""
+    return getattr(instance, _shared_key(binding, type(instance)).attname)
+
+
+def touched(
+    binding: ScheduleBinding,
+    model: type[models.Model],
+    keys: Iterable[Any] | models.QuerySet[Any],
+    using: str,
+) -> models.QuerySet[Any]:
+    """The binding's rows that a write to these rows of `model` changes.
+
+    A queryset serves as keys too: as a subquery.
+    """
+    name = _shared_key(binding, model).name
+    if isinstance(keys, models.QuerySet):
+        keys = keys.using(using).order_by().values(name)
+    return binding.rows(using).filter(**{f"{name}__in": keys})
+
+
+def _shared_key(binding: ScheduleBinding, model: type[models.Model]) -> models.Field[Any, Any]:
+    """The primary key of whichever is the parent of the two: with it, both can be found."""
+    parent = binding.model if issubclass(model, binding.model) else model
+    return parent._meta.pk
+
+
+def locked(rows: models.QuerySet[Any]) -> Rows:
+    """The rows, locked till the commit, in the order of their keys.
+
+    The lock is that of an UPDATE: without it two writers would both say "from 1". Nothing can be
+    locked outside a transaction, as where a fixture's object is saved by itself.
+    """
+    connection = connections[rows.db]
+    rows = rows.order_by("pk")
+    if connection.in_atomic_block or not connection.get_autocommit():
+        rows = rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
+    return {row.pk: row for row in rows}
+
+
+def must_be_read_back(binding: ScheduleBinding, instance: models.Model) -> bool:
+    """Whether a value is still an `F()` or is made by the database."""
+    return any(
+        hasattr(instance.__dict__.get(column.attname), "resolve_expression")
+        or getattr(column, "generated", False)
+        for column in binding.model._meta.concrete_fields
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """An object that was saved, and what of it: `names` None is all that it carries."""
+
+    instance: models.Model
+    before: models.Model | None
+    names: Collection[str] | None
+
+    def image(self, binding: ScheduleBinding, using: str) -> models.Model:
+        """The row of the binding's model as the save has left it.
+
+        Only columns, and those as the database would give them back: what the instance had
+        fetched may be stale, and what it was assigned may be a text.
+        """
+        columns = binding.model._meta.concrete_fields
+        values = [self._value(column) for column in columns]
+        return binding.model.from_db(using, [column.attname for column in columns], values)
+
+    def _value(self, column: models.Field[Any, Any]) -> Any:
+        names, name = self.names, column.attname
+        is_saved = names is None or name in names or column.name in names
+        if self.before is None or (is_saved and name in self.instance.__dict__):
+            return cleaned(column, getattr(self.instance, name))
+        return getattr(self.before, name)
