@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-from .messages import ScheduleUpdate
+from .messages import RESYNC, ScheduleUpdate
 from .wire import dumps
 
 BULK_OBJECTS: Final = 500
@@ -48,7 +48,8 @@ class Entry:
         """The groups that knew the object before this change."""
         if self.data["action"] == "create":
             return set()
-        return set(self.scope.get("before") or json.loads(self.groups))
+        before = self.scope.get("before")
+        return set(json.loads(self.groups) if before is None else before)
 
     def _both(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._parsed is None:
@@ -92,7 +93,7 @@ def _folded(rows: Sequence[Entry], bulk_threshold: int) -> list[Entry]:
     """One transaction's rows: each object once, and beyond the threshold in bulk."""
     objects: dict[tuple[str, str], Entry | None] = {}
     result: list[Entry | tuple[str, str]] = []
-    for row in rows:
+    for row in _with_one_resync(rows):
         if not row.is_object:
             result.append(row)
             continue
@@ -110,6 +111,12 @@ def _folded(rows: Sequence[Entry], bulk_threshold: int) -> list[Entry]:
         and id(entry) not in bulk
     ]
     return single + (_bulk(alive) if bulk else [])
+
+
+def _with_one_resync(rows: Sequence[Entry]) -> Iterator[Entry]:
+    """The rows without all but the last `resync`: to read afresh once is enough."""
+    last = max((row.id for row in rows if row.type == RESYNC), default=None)
+    return (row for row in rows if row.type != RESYNC or row.id == last)
 
 
 def _merged(first: Entry, later: Entry) -> Entry | None:
@@ -151,17 +158,22 @@ def _difference(
 def _joined(scopes: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The scopes of several changes of one object as one: the last, with all places of all."""
     result: dict[str, Any] = {}
+    places: dict[str, list[Any]] = {"rooms": [], "dates": [], "spans": []}
     for scope in scopes:
-        lists = {
-            name: _distinct([*result.get(name, []), *scope.get(name, [])])
-            for name in ("rooms", "dates", "spans")
-        }
-        result = result | scope | lists
-    return result
+        result |= scope
+        for name, found in places.items():
+            found.extend(scope.get(name, ()))
+    return result | {name: _distinct(found) for name, found in places.items()}
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
-    return list({dumps(value): value for value in values}.values())
+    """Each value once: of JSON, where 1 is not true, and a list is no key."""
+    return list({_identity(value): value for value in values}.values())
+
+
+def _identity(value: Any) -> tuple[type, Any]:
+    is_scalar = isinstance(value, str | int | float | None)
+    return (type(value), value if is_scalar else dumps(value))
 
 
 def _bulk(entries: Sequence[Entry]) -> list[Entry]:
