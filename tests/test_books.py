@@ -1,0 +1,107 @@
+"""The books thread: one thread and one connection, which mends itself."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+
+from scheduler_realtime import books
+from tests.harness.child import REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    books.close()
+
+
+def in_books(*calls: Any) -> list[Any]:
+    """What each call returns, or raises, in the books thread, all asked for at once."""
+
+    async def run_all() -> list[Any]:
+        return await asyncio.gather(*(books.run(call) for call in calls), return_exceptions=True)
+
+    return asyncio.run(run_all())
+
+
+def raw_connection() -> Any:
+    return connection.connection
+
+
+def fail() -> None:
+    raise OperationalError("the server closed the connection")
+
+
+def stumble() -> None:
+    raise LookupError("no such thing")
+
+
+def test_everything_runs_in_one_thread_that_is_not_the_loops() -> None:
+    (one, two) = in_books(threading.get_ident, threading.get_ident)
+
+    assert one == two != threading.get_ident()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_is_kept_from_call_to_call() -> None:
+    _, one, _, two = in_books(
+        User.objects.count, raw_connection, User.objects.count, raw_connection
+    )
+
+    assert one is two is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_failed_is_closed_and_the_next_call_has_another() -> None:
+    _, error, after, count = in_books(User.objects.count, fail, raw_connection, User.objects.count)
+
+    assert isinstance(error, OperationalError)
+    assert (after, count) == (None, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_the_hosts_own_closes_nothing() -> None:
+    _, before, error, after = in_books(User.objects.count, raw_connection, stumble, raw_connection)
+
+    assert isinstance(error, LookupError)
+    assert before is after is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_closing_closes_the_connection_and_the_next_call_starts_another_thread() -> None:
+    _, (before,) = in_books(User.objects.count), in_books(raw_connection)
+
+    books.close()
+    books.close()
+
+    assert before is not None
+    assert in_books(raw_connection, User.objects.count) == [None, 0]
+
+
+FORKING = """
+import asyncio, os, warnings
+import django
+warnings.simplefilter("ignore", DeprecationWarning)
+django.setup()
+from scheduler_realtime import books
+asyncio.run(books.run(int))
+child = os.fork()
+if not child:
+    asyncio.run(asyncio.wait_for(books.run(int), 5))
+    os._exit(0)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_that_was_forked_has_a_thread_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
