@@ -13,7 +13,6 @@ from django.db import transaction
 from django.utils import timezone
 
 import scheduler_realtime
-from project.scheduling.models import Surgery
 from scheduler_realtime import (
     InvalidMessage,
     broadcast_optimization_progress,
@@ -190,9 +189,6 @@ def test_the_twin_of_each_verb_says_the_same(
     assert (message.position, hub.woken) == (None, 1)
 
 
-# What only one of them has.
-
-
 @pytest.mark.django_db
 def test_a_moment_is_given_as_its_day_in_the_projects_zone() -> None:
     late = dt.datetime(2026, 1, 15, 23, 30, tzinfo=dt.UTC)
@@ -208,15 +204,6 @@ def test_one_surgery_where_many_are_meant_is_refused(wrong: Any) -> None:
         broadcast_schedule_update(action="create", surgery_id=1, affected_surgeries=wrong)
 
     assert refusal.value.path == "data.affected_surgeries"
-
-
-@pytest.mark.django_db
-def test_many_surgeries_may_come_from_a_query() -> None:
-    none = Surgery.objects.values_list("pk", flat=True)
-
-    message = broadcast_schedule_update(action="bulk", affected_surgeries=none)
-
-    assert body(message)["affected_surgeries"] == []
 
 
 @pytest.mark.parametrize("model", [None, "scheduling.surgery", "scheduling.Surgery"])
