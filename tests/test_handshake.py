@@ -42,7 +42,8 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def refused(token: str) -> int:
     with pytest.raises(TokenRejected) as refusal:
-        await authenticate(token)
+        async with asyncio.timeout(10):
+            await authenticate(token)
     return refusal.value.close_code
 
 
@@ -62,7 +63,8 @@ def test_a_handshake_that_is_given_up_takes_no_other_with_it(nurse: User) -> Non
         one, two = (asyncio.create_task(authenticate(token)) for _ in range(2))
         await asyncio.sleep(0)
         one.cancel()
-        return await two
+        async with asyncio.timeout(10):
+            return await two
 
     assert asyncio.run(one_of_two()).user_id == nurse.pk
 

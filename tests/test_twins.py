@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from scheduler_realtime import acting_as
 from scheduler_realtime.exceptions import InvalidAudience
@@ -116,11 +117,14 @@ def test_a_twin_is_named_after_its_verb() -> None:
 
 @pytest.mark.usefixtures("_commits")
 def test_a_twin_leaves_no_connection_behind() -> None:
-    asyncio.run(apublish(NOTICE))
+    def used() -> Any:
+        publish(NOTICE)
+        return connections[DEFAULT_DB_ALIAS]
 
-    opened = asyncio.run(twin(lambda: connection.connection)())
+    its_own = asyncio.run(twin(used)())
 
-    assert opened is None
+    assert its_own is not connections[DEFAULT_DB_ALIAS]
+    assert its_own.connection is None
 
 
 @pytest.mark.usefixtures("_commits")

@@ -1,5 +1,6 @@
 """Values on the wire: what becomes JSON that every browser and database takes, and what is refused."""
 
+import contextlib
 import datetime as dt
 import enum
 import json
@@ -163,12 +164,14 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         plain(endless)
 
 
-def test_a_value_of_the_deepest_level_is_written() -> None:
+@pytest.mark.parametrize(("levels", "is_refused"), [(MAX_DEPTH, False), (MAX_DEPTH + 1, True)])
+def test_a_value_is_refused_from_the_level_that_is_too_deep(levels: int, is_refused: bool) -> None:
     deep: Any = "bottom"
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         deep = [deep]
 
-    assert plain(deep) == deep
+    with pytest.raises(InvalidMessage) if is_refused else contextlib.nullcontext():
+        assert plain(deep) == deep
 
 
 def test_utc_text_always_has_milliseconds() -> None:
