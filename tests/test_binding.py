@@ -1,7 +1,6 @@
 """Bindings: what each kind of host says of where, when and who."""
 
 import datetime as dt
-import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -19,7 +18,6 @@ from tests.hosts.models import (
     Operation,
     Procedure,
     Room,
-    Slot,
     Stay,
     Tent,
     Theatre,
@@ -182,10 +180,6 @@ def test_a_room_may_be_a_text() -> None:
     assert bound.room_of(Appointment(place="North 3")) == "North 3"
 
 
-def test_a_binding_may_have_no_room() -> None:
-    assert binding(Slot).room_of(Slot()) is None
-
-
 @pytest.mark.parametrize("owner", ["model", "binding"])
 def test_a_room_may_be_what_a_method_says(owner: str) -> None:
     own = {"ward_room": lambda self, operation: Room(pk=operation.room_id)}
@@ -242,12 +236,6 @@ def test_every_column_is_tracked_where_none_is_named() -> None:
     names = {column.name for column in binding(Theatre).fields}
 
     assert names == {"id", "slot_ptr", "start", "status", "lights"}
-
-
-def test_a_key_made_in_python_is_a_key() -> None:
-    key = uuid.uuid4()
-
-    assert binding(Appointment, room="pk").room_of(Appointment(pk=key)) == key
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Capturing: what the log says after a host has written."""
