@@ -138,7 +138,8 @@ async def test_a_layer_that_hangs_is_given_up(
         await busy(layer, errand)
         errand.put(LOG_GROUP, RING | {"head": 1})
         layer.begun.clear()
-        await layer.begun.wait()
+        async with asyncio.timeout(10):
+            await layer.begun.wait()
         layer.open.set()
 
         assert await all_sent(layer, errand) == [(LOG_GROUP, 1)]

@@ -146,6 +146,9 @@ print(slowest)
 """
 
 
+TOUCH = "s = Surgery.objects.first(); s.notes += '.'; s.save()"
+
+
 def ring_heard(wire: Any) -> bool:
     return wire.get_message(timeout=0.05) is not None
 
@@ -178,7 +181,7 @@ def test_a_save_takes_no_longer_without_redis_and_rings_again_with_it(
 
 
 def rung_again(host: Console, listening: Any) -> bool:
-    host.run("s = Surgery.objects.first(); s.notes += '.'; s.save()")
+    host.run(TOUCH)
     return ring_heard(listening)
 
 
@@ -189,7 +192,7 @@ import asyncio, os, threading
 from scheduler_realtime import doorbell
 from scheduler_realtime.doorbell import ringing
 
-Surgery.objects.first().save()
+{TOUCH}
 assert "realtime-doorbell" in {NAMES}, {NAMES}
 doorbell.attach(object())
 child = os.fork()
@@ -216,6 +219,6 @@ def test_in_memory_without_a_hub_no_thread_is_started(seeded_sqlite: Seeded) -> 
     path = lifeline.new_folder("doorbell") / "alone.sqlite3"
     shutil.copyfile(seeded_sqlite.place, path)
     with contextlib.closing(Console(project_environment(f"sqlite:///{path}", None))) as alone:
-        code = f"import threading; Surgery.objects.first().save(); print({NAMES})"
+        code = f"import threading; {TOUCH}; print({NAMES})"
 
         assert alone.run(code) == "{'MainThread'}"
