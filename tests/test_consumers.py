@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import http.cookiejar
-import json
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -184,85 +183,6 @@ def log_in(site: Site) -> str:
     cookies = {str(cookie.name): str(cookie.value) for cookie in jar}
     assert "sessionid" in cookies
     return "; ".join(f"{name}={value}" for name, value in cookies.items())
-
-
-DEEP = '{"type":"heartbeat","data":{"x":' + "[" * 20 + "]" * 20 + "}}"
-
-
-@pytest.mark.parametrize(
-    ("payload", "code"),
-    [
-        ("nonsense", "bad_json"),
-        (b'{"type":"heartbeat"}', "bad_json"),
-        (DEEP, "bad_json"),
-        ("[" * 60_000, "bad_json"),
-        ('{"type":"heartbeat","data":{"position":NaN}}', "bad_json"),
-        ('{"type":"heartbeat","type":"heartbeat"}', "bad_json"),
-        ('{"type":"heartbeat","data":{"current_page":"\\ud800"}}', "bad_json"),
-        ('{"type":"__class__"}', "unknown_type"),
-        ('{"type":"heartbeat","data":{"position":"x"}}', "bad_data"),
-    ],
-)
-async def test_a_bad_frame_gets_an_error_and_the_connection_stays(
-    site: Site, payload: str | bytes, code: str
-) -> None:
-    async with site.listen("nurse") as ear:
-        await ear.send_raw(payload)
-
-        error = await ear.next("error")
-        await ear.ask("heartbeat")
-
-    assert error["data"]["code"] == code
-    assert error["data"]["detail"]
-
-
-async def test_five_bad_frames_within_a_minute_close_with_4400(site: Site) -> None:
-    async with site.listen("nurse") as ear:
-        for _ in range(4):
-            await ear.send_raw("nonsense")
-        await ear.ask("heartbeat")
-        await ear.send_raw("nonsense")
-
-        assert await ear.closed() == 4400
-
-    assert [frame["type"] for frame in ear.frames].count("error") == 5
-
-
-async def test_a_frame_of_the_largest_size_is_taken_and_a_larger_one_closes_with_4413(
-    site: Site,
-) -> None:
-    frame = {"type": "heartbeat", "data": {"filling": ""}, "ref": "large"}
-    frame["data"] = {"filling": "x" * (64 * 1024 - len(json.dumps(frame)))}
-
-    async with site.listen("nurse") as ear:
-        await ear.send_raw(json.dumps(frame))
-        await ear.next("heartbeat_ack")
-        await ear.send_raw(json.dumps(frame) + " ")
-
-        assert await ear.closed() == 4413
-
-
-async def test_bytes_are_counted_and_not_characters(site: Site) -> None:
-    async with site.listen("nurse") as ear:
-        await ear.send_raw("ü" * (33 * 1024))
-
-        assert await ear.closed() == 4413
-
-
-async def test_a_flood_is_told_to_slow_down_and_then_closed_with_4429(site: Site) -> None:
-    async with site.listen("nurse") as ear:
-        await ear.next("welcome")
-        for number in range(130):
-            await ear.send({"type": "heartbeat", "data": {}, "ref": f"n{number}"})
-
-        assert await ear.closed() == 4429
-
-    refused = [frame for frame in ear.frames if frame["type"] == "error"]
-    answered = [frame for frame in ear.frames if frame["type"] == "heartbeat_ack"]
-    assert {frame["data"]["code"] for frame in refused} == {"rate_limited"}
-    assert len(refused) == 100
-    assert 20 <= len(answered) <= 30
-    assert not {frame["ref"] for frame in refused} & {frame["ref"] for frame in answered}
 
 
 async def test_an_unknown_path_is_refused_with_403(site: Site) -> None:

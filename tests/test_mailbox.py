@@ -1,49 +1,14 @@
-"""One socket's mailbox: what is kept, what is dropped, and how it ends with a client that stalls."""
+"""One socket's mailbox: what is kept, what is dropped, and in whose name it is written."""
 
 import asyncio
 import contextvars
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from scheduler_realtime import mailbox as mailboxes
-from scheduler_realtime.mailbox import Item, Mailbox
+from tests.harness.box import Box, stall
 from tests.harness.line import DaphneLine, Line, turns, until
-
-SLOW_READER = 4412
-
-
-class Box:
-    """A mailbox on a line, and what it told its owner. It ends as a connection ends it."""
-
-    def __init__(self, line: Line, send: Callable[[dict[str, Any]], Any]) -> None:
-        self.line = line
-        self.spaces = self.aborts = 0
-        self.mailbox = Mailbox(
-            send, on_stuck=self._stuck, on_space=self._space, on_abort=self._aborted
-        )
-
-    def put(self, text: str | None, *, size: int = 10, is_ephemeral: bool = False) -> None:
-        self.mailbox.put(Item(text=lambda: text, size=size, is_ephemeral=is_ephemeral))
-
-    def fill(self, *texts: str, is_ephemeral: bool = False) -> None:
-        for text in texts:
-            self.put(text, is_ephemeral=is_ephemeral)
-
-    async def says(self, *texts: str) -> None:
-        await until(lambda: len(self.line.texts) >= len(texts))
-        assert self.line.texts == list(texts)
-
-    def _stuck(self) -> None:
-        self.mailbox.discard()
-        self.mailbox.close(SLOW_READER)
-
-    def _space(self) -> None:
-        self.spaces += 1
-
-    def _aborted(self) -> None:
-        self.aborts += 1
 
 
 @pytest.fixture(params=["uvicorn", "behind a middleware"])
@@ -72,13 +37,6 @@ def _small(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(mailboxes, "CLOSE_GRACE", 0.1)
     monkeypatch.setattr(mailboxes, "HANDSHAKE_GRACE", 0.2)
-
-
-async def stall(box: Box) -> None:
-    """Have the client stop reading with one frame, `held`, on its way: what follows waits."""
-    box.line.stall()
-    box.put("held")
-    await turns()
 
 
 async def test_frames_are_written_in_the_order_they_were_put(box: Box) -> None:
@@ -193,90 +151,6 @@ async def test_the_first_close_code_stands(box: Box) -> None:
     assert box.line.close_code == 4401
 
 
-async def test_a_client_that_reads_on_in_time_is_told_that_it_was_too_slow(box: Box) -> None:
-    await stall(box)
-    box.fill("one")
-
-    await until(lambda: box.mailbox.is_closing)
-    box.line.read_on()
-
-    await until(lambda: box.line.close_code)
-    assert box.line.close_code == SLOW_READER
-    assert box.line.texts == ["held"]
-
-
-async def test_a_client_that_never_reads_is_cut_off(box: Box) -> None:
-    await stall(box)
-
-    await until(lambda: box.aborts)
-
-    assert box.line.close_code is None
-
-
-async def test_cutting_off_reaches_the_servers_transport() -> None:
-    line = Line()
-    box = Box(line, line.send)
-    await stall(box)
-
-    await until(lambda: line.cuts)
-
-    assert box.aborts == 1
-
-
-async def test_a_send_that_raises_ends_the_connection(box: Box) -> None:
-    box.line.error = ConnectionResetError("gone")
-    box.put("one")
-
-    await until(lambda: box.aborts)
-    box.put("two")
-
-    assert box.line.sent == []
-    assert box.aborts == 1
-
-
-async def test_a_client_that_asks_and_does_not_read_is_too_slow(box: Box) -> None:
-    await stall(box)
-
-    for _ in range(8):
-        box.put("a reply")
-
-    assert box.mailbox.is_closing
-
-
-async def test_a_large_message_that_waits_leaves_room_for_replies(box: Box) -> None:
-    await stall(box)
-    box.put("large", size=1000)
-    box.put("a reply")
-    box.line.read_on()
-
-    await box.says("held", "large", "a reply")
-
-
-async def test_finishing_twice_is_finishing_once(box: Box) -> None:
-    await stall(box)
-    box.fill("one")
-
-    box.mailbox.finish()
-    box.mailbox.finish()
-    box.line.read_on()
-    box.put("two")
-    await turns()
-
-    assert "one" not in box.line.texts
-    assert box.aborts == 0
-
-
-async def test_what_a_finished_client_never_reads_is_cut_off_later() -> None:
-    line = Line()
-    box = Box(line, line.send)
-    await stall(box)
-
-    box.mailbox.finish()
-
-    assert line.cuts == 0
-    await until(lambda: line.cuts)
-
-
 async def test_a_timeout_in_a_middlewares_send_cancels_nobody_else() -> None:
     line = Line()
 
@@ -324,32 +198,3 @@ async def test_daphnes_pause_holds_frames_back_and_its_resume_lets_them_go(daphn
     producer.resumeProducing()
 
     await daphne_box.says("before", "one", "two")
-
-
-async def test_a_pause_that_lasts_cuts_the_client_off_whatever_pings_repeat_it(
-    daphne_box: Box,
-) -> None:
-    producer = daphne_box.line.producer  # type: ignore[attr-defined]
-
-    def still_paused() -> int:
-        producer.pauseProducing()
-        return daphne_box.line.cuts
-
-    await until(still_paused)
-
-
-async def test_a_pause_that_ends_in_time_ends_nothing(daphne_box: Box) -> None:
-    other = Box(line := DaphneLine(), line.own_send)
-    for producer in (daphne_box.line.producer, line.producer):  # type: ignore[attr-defined]
-        producer.pauseProducing()
-
-    daphne_box.line.producer.resumeProducing()  # type: ignore[attr-defined]
-    await until(lambda: other.aborts)
-
-    assert not daphne_box.mailbox.is_closing
-
-
-async def test_daphnes_transport_is_let_go_with_the_socket(daphne_box: Box) -> None:
-    daphne_box.mailbox.finish()
-
-    assert daphne_box.line.producer is None  # type: ignore[attr-defined]

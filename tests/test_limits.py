@@ -1,0 +1,96 @@
+"""What a client may not do on real servers: bad frames, large ones, and too many."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.site import Site
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+def site(embedded_site: Site) -> Iterator[Site]:
+    before = len(embedded_site.server.log_text())
+    yield embedded_site
+    assert "Traceback" not in embedded_site.server.log_text()[before:]
+
+
+DEEP = '{"type":"heartbeat","data":{"x":' + "[" * 20 + "]" * 20 + "}}"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ("nonsense", "bad_json"),
+        (b'{"type":"heartbeat"}', "bad_json"),
+        (DEEP, "bad_json"),
+        ("[" * 60_000, "bad_json"),
+        ('{"type":"heartbeat","data":{"position":NaN}}', "bad_json"),
+        ('{"type":"heartbeat","type":"heartbeat"}', "bad_json"),
+        ('{"type":"heartbeat","data":{"current_page":"\\ud800"}}', "bad_json"),
+        ('{"type":"__class__"}', "unknown_type"),
+        ('{"type":"heartbeat","data":{"position":"x"}}', "bad_data"),
+    ],
+)
+async def test_a_bad_frame_gets_an_error_and_the_connection_stays(
+    site: Site, payload: str | bytes, code: str
+) -> None:
+    async with site.listen("nurse") as ear:
+        await ear.send_raw(payload)
+
+        error = await ear.next("error")
+        await ear.ask("heartbeat")
+
+    assert error["data"]["code"] == code
+    assert error["data"]["detail"]
+
+
+async def test_five_bad_frames_within_a_minute_close_with_4400(site: Site) -> None:
+    async with site.listen("nurse") as ear:
+        for _ in range(4):
+            await ear.send_raw("nonsense")
+        await ear.ask("heartbeat")
+        await ear.send_raw("nonsense")
+
+        assert await ear.closed() == 4400
+
+    assert [frame["type"] for frame in ear.frames].count("error") == 5
+
+
+async def test_a_frame_of_the_largest_size_is_taken_and_a_larger_one_closes_with_4413(
+    site: Site,
+) -> None:
+    frame = {"type": "heartbeat", "data": {"filling": ""}, "ref": "large"}
+    frame["data"] = {"filling": "x" * (64 * 1024 - len(json.dumps(frame)))}
+
+    async with site.listen("nurse") as ear:
+        await ear.send_raw(json.dumps(frame))
+        await ear.next("heartbeat_ack")
+        await ear.send_raw(json.dumps(frame) + " ")
+
+        assert await ear.closed() == 4413
+
+
+async def test_bytes_are_counted_and_not_characters(site: Site) -> None:
+    async with site.listen("nurse") as ear:
+        await ear.send_raw("ü" * (33 * 1024))
+
+        assert await ear.closed() == 4413
+
+
+async def test_a_flood_is_told_to_slow_down_and_then_closed_with_4429(site: Site) -> None:
+    async with site.listen("nurse") as ear:
+        await ear.next("welcome")
+        for number in range(130):
+            await ear.send({"type": "heartbeat", "data": {}, "ref": f"n{number}"})
+
+        assert await ear.closed() == 4429
+
+    refused = [frame for frame in ear.frames if frame["type"] == "error"]
+    answered = [frame for frame in ear.frames if frame["type"] == "heartbeat_ack"]
+    assert {frame["data"]["code"] for frame in refused} == {"rate_limited"}
+    assert len(refused) == 100
+    assert 20 <= len(answered) <= 30
+    assert not {frame["ref"] for frame in refused} & {frame["ref"] for frame in answered}
