@@ -76,7 +76,9 @@ async def test_tasks_at_the_same_time_have_an_actor_each() -> None:
     async def asked() -> Any:
         return current_actor()
 
-    assert await asyncio.gather(act(1), act(2)) == [[1, 1, 1], [2, 2, 2]]
+    one, two = await asyncio.gather(act(1), act(2))
+
+    assert (one, two) == ([1, 1, 1], [2, 2, 2])
     assert current_actor() is None
 
 
@@ -166,8 +168,7 @@ def test_a_request_without_a_user_is_nobodys(stack: Any) -> None:
 @pytest.fixture
 def surgery(db: None) -> Surgery:
     seed.open_day(timezone.localdate())
-    found = Surgery.objects.first()
-    assert found is not None
+    found: Surgery = Surgery.objects.all()[0]
     return found
 
 

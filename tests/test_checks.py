@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group
 from django.core import checks
 from django.db import connection, models
@@ -70,7 +71,7 @@ def test_roles_that_can_be_imported_are_fine(settings: Settings) -> None:
 
 
 def test_channels_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room.apps, "is_installed", lambda name: name != "channels")
+    monkeypatch.setattr(apps, "is_installed", lambda name: name != "channels")
 
     assert list(complaints()) == ["E003"]
 

@@ -72,7 +72,7 @@ def test_the_environment_sets_a_value(
     assert type(getattr(conf(), name)) is type(value) or name == "HEARTBEAT_INTERVAL"
 
 
-BAD = {
+BAD: dict[str, list[Any]] = {
     "HEARTBEAT_INTERVAL": [0, -1, "30", True, None, float("nan"), float("inf")],
     "MAX_CONNECTIONS": [0, 1.5, float("inf")],
     "ALLOW_QUERY_TOKEN": ["False", 0, None],

@@ -15,7 +15,7 @@ from scheduler_realtime.wire import dumps
 NURSE = frozenset({"everyone", "user.7", "role.nurse"})
 GUEST = frozenset({"everyone", "user.8"})
 
-ONE = {
+ONE: dict[str, Any] = {
     "action": "update",
     "model": "scheduling.surgery",
     "surgery_id": 5,
@@ -25,7 +25,7 @@ ONE = {
     "previous": {"patient_name": "Bob", "status": "closing"},
     "affected_surgeries": [6],
 }
-MANY = {
+MANY: dict[str, Any] = {
     "action": "bulk",
     "model": "scheduling.surgery",
     "surgery_id": None,

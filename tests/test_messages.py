@@ -65,7 +65,7 @@ SEED: dict[str, dict[str, Any]] = {
 }
 
 # What the protocol adds to them.
-ADDED = {
+ADDED: dict[str, dict[str, Any]] = {
     "schedule_update": {"model": None, "previous": {}},
     "optimization_progress": {"metrics": {}},
     "conflict_notification": {"model": None, "status": "open"},

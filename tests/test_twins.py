@@ -88,7 +88,7 @@ def test_a_twin_does_not_wait_for_the_thread_that_others_share() -> None:
 
 @pytest.mark.usefixtures("_commits")
 def test_who_acts_in_a_task_acts_in_the_twin() -> None:
-    async def as_two() -> list[Message | None]:
+    async def as_two() -> tuple[Message | None, ...]:
         async def act(user: int) -> Message | None:
             with acting_as(user):
                 return await apublish(NOTICE)
