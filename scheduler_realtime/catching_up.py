@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import parse_qs
@@ -21,11 +22,14 @@ from .ring import Ring
 
 logger = logging.getLogger(__name__)
 
-PAGE: Final = 50
-"""Rows read at once for a client that catches up: a slow one holds on to them."""
+FIRST_PAGE: Final = 16
+"""Rows read at first; then twice as many each time, as long as they are small."""
 
-JUDGED_PAGE: Final = 500
-"""Rows read at once to see how many of them somebody missed."""
+PAGE: Final = 256
+"""Rows read at once at the most."""
+
+PAGE_BYTES: Final = 256 * 1024
+"""Payload read at once, about: a slow client holds on to it, and there may be a thousand."""
 
 JUDGE_TIMEOUT: Final = 10.0
 """Seconds a socket waits for a log that cannot be read before it is told to come again."""
@@ -114,9 +118,9 @@ class Resumption:
 
 async def _missed(hub: Leader, identity: Identity, since: int) -> int:
     """How many messages for this user lie behind a position, counted no further than needed."""
-    count, position = 0, since
+    count, position, pages = 0, since, Pages(hub)
     while position < hub.position and count <= conf().REPLAY_LIMIT:
-        rows = await rows_after(hub, position, JUDGED_PAGE)
+        rows = await pages.after(position)
         if not rows:
             break
         count += sum(not row.groups.isdisjoint(identity.groups) for row in rows)
@@ -124,13 +128,37 @@ async def _missed(hub: Leader, identity: Identity, since: int) -> int:
     return count
 
 
-async def rows_after(hub: Leader, position: int, limit: int) -> tuple[Row, ...]:
-    """The next rows behind a position, from memory where they are there. Raises `HistoryGap`."""
-    rows = hub.ring.after(position, limit)
-    if rows is None:
-        page = await books.run(log.read_after, position, limit=limit)
-        rows = page.rows
-    return rows
+class Pages:
+    """Reads on for one client, in pages no larger than memory should hold for it."""
+
+    def __init__(self, hub: Leader) -> None:
+        self._hub = hub
+        self._limit = FIRST_PAGE
+
+    async def after(self, position: int) -> deque[Row]:
+        """The next rows, from memory where they are there. Raises `HistoryGap`, or `Error`."""
+        rows = self._hub.ring.after(position, self._limit)
+        if rows is None:
+            page = await books.run(log.read_after, position, limit=self._limit)
+            rows = page.rows
+        size = sum(len(row.body) for row in rows)
+        self._limit = max(1, min(PAGE, 2 * self._limit, _fitting(len(rows), size)))
+        return deque(rows)
+
+    async def patiently_after(self, position: int) -> deque[Row]:
+        """The same, tried again until the database can be read."""
+        pauses = itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
+        while True:
+            try:
+                return await self.after(position)
+            except Error as error:
+                logger.debug("The log cannot be read, so a client goes on later: %r", error)
+                await asyncio.sleep(next(pauses))
+
+
+def _fitting(count: int, size: int) -> int:
+    """How many rows of their mean size a page may have."""
+    return PAGE_BYTES * count // size if size else PAGE
 
 
 async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> None:
@@ -138,29 +166,20 @@ async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> Non
 
     Says `caught_up` at the end where `says_so`. Outlives a database that is out.
     """
+    pages = Pages(hub)
     try:
         while connection.position < hub.position and not connection.is_closing:
-            rows = await _patient_rows_after(hub, connection.position)
-            for row in rows:
+            rows = await pages.patiently_after(connection.position)
+            if not rows:
+                connection.position = hub.position  # deleted by hand: there is nothing to send
+            while rows:
+                row = rows.popleft()  # and forget it: somebody slow may hold on to the rest
                 if connection.hears(row):
                     await connection.room_for(row)
                     connection.hand_over(row)
                 connection.position = row.position
-            if not rows:
-                connection.position = hub.position  # deleted by hand: there is nothing to send
     except HistoryGap as gap:
         connection.resync(gap.reason, hub.position)
     connection.is_live = True
     if says_so:
         connection.say("caught_up", {"position": hub.promised(connection)})
-
-
-async def _patient_rows_after(hub: Leader, position: int) -> tuple[Row, ...]:
-    """`rows_after`, tried again until the database can be read."""
-    pauses = itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
-    while True:
-        try:
-            return await rows_after(hub, position, PAGE)
-        except Error as error:
-            logger.debug("The log cannot be read, so a client goes on later: %r", error)
-            await asyncio.sleep(next(pauses))

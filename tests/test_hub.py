@@ -20,6 +20,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     monkeypatch.setattr(hubs, "Tail", StillTail)
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
+    monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)
     monkeypatch.setattr(catching_up, "PAGE", 8)
     house.open()
     await house.hub.ready.wait()
