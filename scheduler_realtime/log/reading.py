@@ -112,7 +112,7 @@ def read_after(position: int, *, limit: int = PAGE) -> Page:
     Rows and floor come from one statement, and so from one moment: a floor beyond the position
     means that between the two some may have been trimmed.
     """
-    found = _read("m.position > %s", [position], limit)
+    found = _read("position > %s", [position], limit)
     if not found:
         state()  # makes the log
         return read_after(position, limit=limit)
@@ -126,22 +126,26 @@ def read_after(position: int, *, limit: int = PAGE) -> Page:
 
 def read_alerts_after(position: int) -> tuple[Row, ...]:
     """The emergency alerts behind a position: for a hub that has a long way to go there."""
-    return _rows(_read("m.position > %s AND m.type = %s", [position, EmergencyAlert.type], PAGE))
+    return _rows(_read("position > %s AND type = %s", [position, EmergencyAlert.type], PAGE))
 
 
-def _read(condition: str, values: Sequence[object], limit: int) -> list[tuple[Any, ...]]:
-    """The log's own row beside each message that fits; beside nothing where none does."""
+def _read(condition: str, values: Sequence[str | int], limit: int) -> list[tuple[Any, ...]]:
+    """The log's own row beside each message that fits; beside nothing where none does.
+
+    The limit stands inside: outside it, PostgreSQL would sort the whole backlog for each page.
+    """
     connection = connections[database()]
     quote = connection.ops.quote_name
-    columns = [f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in _READ]
+    columns = ", ".join([f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in _READ])
     sql = (
-        f"SELECT {', '.join(columns)} FROM {quote(Log._meta.db_table)} l"  # noqa: S608
-        f" LEFT JOIN {quote(Message._meta.db_table)} m ON {condition}"
-        " WHERE l.id = 1 ORDER BY m.position LIMIT %s"
+        f"SELECT {columns} FROM {quote(Log._meta.db_table)} l LEFT JOIN ("  # noqa: S608
+        f"SELECT * FROM {quote(Message._meta.db_table)} WHERE {condition}"
+        " ORDER BY position LIMIT %s) m ON true WHERE l.id = 1 ORDER BY m.position"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, limit])
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def _rows(found: Iterable[tuple[Any, ...]]) -> tuple[Row, ...]:
