@@ -21,7 +21,7 @@ PAGE: Final = 500
 
 _STATE: Final = ("epoch", "head", "floor")
 
-_READ: Final = (
+READ: Final = (
     "position",
     "key",
     "type",
@@ -35,6 +35,7 @@ _READ: Final = (
     "protected",
     "scope",
 )
+"""The columns of a message that readers want, as `_row` takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,7 @@ def _read(condition: str, values: Sequence[str | int], limit: int) -> list[tuple
     """
     connection = connections[database()]
     quote = connection.ops.quote_name
-    columns = ", ".join([f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in _READ])
+    columns = ", ".join([f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in READ])
     sql = (
         f"SELECT {columns} FROM {quote(Log._meta.db_table)} l LEFT JOIN ("  # noqa: S608
         f"SELECT * FROM {quote(Message._meta.db_table)} WHERE {condition}"

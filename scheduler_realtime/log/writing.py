@@ -15,22 +15,9 @@ from scheduler_realtime import doorbell, marks
 from scheduler_realtime.models import Message
 from scheduler_realtime.wire import dumps
 
-from .reading import database
+from .reading import READ, database
 
-_COLUMNS: Final = (
-    "key",
-    "tx",
-    "type",
-    "actor",
-    "ack_required",
-    "expires_at",
-    "created_at",
-    "body",
-    "groups",
-    "left_groups",
-    "protected",
-    "scope",
-)
+_COLUMNS: Final = ("tx", *(name for name in READ if name != "position"))
 
 
 @dataclass(frozen=True, kw_only=True)
