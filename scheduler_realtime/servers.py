@@ -6,13 +6,10 @@ import asyncio
 import functools
 import sys
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final
+from typing import Any
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 """An ASGI `send`."""
-
-FLUSH: Final = 0.3
-"""Seconds daphne's reactor goes on after the close frames were written, to bring them out."""
 
 
 class Rest:
@@ -86,13 +83,10 @@ def before_daphne_stops(
     if reactor is None or not reactor.running:
         return
 
-    async def stop_and_flush() -> None:
-        await stop()
-        await asyncio.sleep(FLUSH)
-
     def end() -> Any:
-        drain()  # now: in the next step of the loop daphne's cancellation reaches the sockets
-        ending = asyncio.ensure_future(stop_and_flush())
-        return sys.modules["twisted.internet.defer"].Deferred.fromFuture(ending)
+        drain()  # now: daphne cancels the tasks of its sockets at the same moment
+        # The reactor goes on until the hub has stopped, and writes out the close frames meanwhile.
+        stopping = asyncio.ensure_future(stop())
+        return sys.modules["twisted.internet.defer"].Deferred.fromFuture(stopping)
 
     reactor.addSystemEventTrigger("before", "shutdown", end)

@@ -86,17 +86,17 @@ async def flooded(site: Site) -> Flood:
             await stack.enter_async_context(site.listen(who))
             for who in ("nurse", "viewer", "surgeon", "admin")
         ]
-        await send(site, "warm", 20, size=4 * LARGE)  # the memory of recent rows is full by now
+        await send(site, "warm", 60, size=LARGE)  # the memory of recent rows is full by now
         for ear in (stuck, *others):
-            await ear.next(where=titled("warm 19"), timeout=10)
+            await ear.next(where=titled("warm 59"), timeout=10)
         sizes = [process.memory_info().rss]
         stuck.stop_reading()
         cutting = asyncio.create_task(cut_off(site.server, leaving=len(others)))
-        for first in range(0, 100, 20):
-            await send(site, "flood", 20, size=4 * LARGE, first=first)
+        for first in range(0, 400, 50):
+            await send(site, "flood", 50, size=LARGE, first=first)
             sent = time.monotonic()
             for ear in others:
-                await ear.next(where=titled(f"flood {first + 19}"))
+                await ear.next(where=titled(f"flood {first + 49}"))
             waits.append(time.monotonic() - sent)
             sizes.append(process.memory_info().rss)
         took = await cutting
@@ -129,7 +129,7 @@ def test_a_client_that_never_reads_is_cut_off(flood: Flood) -> None:
 
 def test_a_client_that_never_reads_holds_up_nobody(flood: Flood) -> None:
     assert flood.longest_wait < 1
-    assert flood.heard == [[f"flood {number}" for number in range(100)]] * 3
+    assert flood.heard == [[f"flood {number}" for number in range(400)]] * 3
 
 
 def test_memory_stays_bounded_while_a_hundred_megabytes_pass(flood: Flood) -> None:
