@@ -46,9 +46,9 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         bindings = changing.bindings_for(self.model, alias)
         if not kwargs or not (bindings or changing.dependents_of(self.model, alias)):
             return super().update(**kwargs)
-        with transaction.atomic(using=alias):
+        with changing.in_transaction(alias):
             tellings = Tellings(self.model, alias)
-            tellings.begin(self.using(alias))
+            tellings.begin(self)
             before = _locked(bindings, self, alias)
             count = models.QuerySet.update(self._only(before, alias), **kwargs)
             _record(before, alias)
@@ -71,7 +71,7 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         objects = list(objs)
         alias = _write_alias(self)
         bindings = changing.bindings_for(self.model, alias)
-        with transaction.atomic(using=alias, savepoint=False):
+        with changing.in_transaction(alias):
             known = _known(bindings, objects, alias) if ignore_conflicts else {}
             created = super().bulk_create(
                 objects, batch_size, ignore_conflicts, update_conflicts, *args, **kwargs

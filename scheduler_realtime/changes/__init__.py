@@ -6,6 +6,7 @@ from .pictures import Picture, look
 from .rows import (
     Written,
     bindings_for,
+    in_transaction,
     key_in,
     locked,
     must_be_read_back,
@@ -19,6 +20,7 @@ __all__ = [
     "Written",
     "bindings_for",
     "dependents_of",
+    "in_transaction",
     "key_in",
     "locked",
     "look",

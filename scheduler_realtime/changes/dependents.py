@@ -70,16 +70,19 @@ class Tellings:
     def begin(self, sources: models.QuerySet[Any]) -> None:
         """Read and lock the rows others depend on, where there are such others."""
         if self.dependencies:
-            self.sources = locked(sources)
+            keys = sources.using(self.using).order_by().values("pk")
+            self.sources = locked(self._rows().filter(pk__in=keys))
 
     def end(self) -> None:
         """Tell what differs as a change of every object that depends on it."""
         if not self.sources:
             return
-        rows: models.QuerySet[Any] = models.QuerySet(self.model, using=self.using)
-        for row in rows.filter(pk__in=list(self.sources)):
+        for row in self._rows().filter(pk__in=list(self.sources)):
             for dependency in self.dependencies:
                 self._tell(dependency, self.sources[row.pk], row)
+
+    def _rows(self) -> models.QuerySet[Any]:
+        return models.QuerySet(self.model, using=self.using)
 
     def _tell(self, dependency: Dependency, source: models.Model, now: models.Model) -> None:
         old, new = value_at(source, dependency.rest), value_at(now, dependency.rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from django.db import models
+from django.db import models, transaction
 
 from scheduler_realtime import log
 from scheduler_realtime.actor import current_actor
@@ -17,7 +17,6 @@ from scheduler_realtime.wire import dumps, plain
 
 from .pictures import Picture, picture
 from .rows import Written
-from .savepoints import savepoint_when_needed
 
 Side = models.Model | Picture | Written | None
 """An object before or after: its row, a picture taken of it, what a save made of it, or nothing."""
@@ -39,13 +38,19 @@ def record(
     drafts = _together(binding, listed, using, extra)
     if drafts is None:
         drafts = list(_one_by_one(binding, listed, using, extra))
-    if drafts:
-        log.append(drafts, using=using)
+    _append(drafts, using)
 
 
 def resync(using: str) -> None:
     """Tell everyone to read their data afresh: nobody can say what has changed."""
-    log.append([_resync()], using=using)
+    _append([_resync()], using)
+
+
+def _append(drafts: Sequence[log.Draft], using: str) -> None:
+    """What cannot be told of must not be committed, whoever catches the error."""
+    if drafts:
+        with transaction.mark_for_rollback_on_error(using=using):
+            log.append(drafts, using=using)
 
 
 def _resync() -> log.Draft:
@@ -59,7 +64,7 @@ def _together(
     if len(changes) < 2 or not binding.runs_host_code:
         return None
     try:
-        with savepoint_when_needed(using):
+        with transaction.atomic(using=using):
             drafts = [_draft(binding, change, using, extra) for change in changes]
     except Exception:  # noqa: BLE001 - asked one by one, it is reported
         return None
@@ -89,7 +94,7 @@ def _guarded(
 ) -> log.Draft | None:
     if not binding.runs_host_code:
         return _draft(binding, change, using, extra)
-    with savepoint_when_needed(using):
+    with transaction.atomic(using=using):
         return _draft(binding, change, using, extra)
 
 

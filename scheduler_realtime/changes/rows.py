@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, models
+from django.db import connections, models, transaction
 
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, cleaned
@@ -23,6 +24,16 @@ def bindings_for(model: type[models.Model], using: str) -> tuple[ScheduleBinding
     """
     found = registry.bindings_touched(model)
     return found if found and using == log.database() else ()
+
+
+def in_transaction(using: str) -> AbstractContextManager[object]:
+    """A transaction, where there is none yet.
+
+    No `atomic` inside another, with or without a savepoint: what a host's receiver raises and the
+    host catches would take the whole transaction down, or cost everybody two statements.
+    """
+    is_inside = connections[using].in_atomic_block
+    return nullcontext() if is_inside else transaction.atomic(using=using)
 
 
 def key_in(binding: ScheduleBinding, instance: models.Model) -> Any:

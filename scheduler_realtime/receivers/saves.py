@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db import models, router, transaction
+from django.db import models, router
 
 from scheduler_realtime import changes
 from scheduler_realtime.binding import ScheduleBinding
@@ -53,7 +53,7 @@ def wrap(model: type[models.Model]) -> None:
         outer = self.__dict__.get(_SAVING)
         self.__dict__[_SAVING] = Saving(must_exist=bool(given.get("force_update")))
         try:
-            with transaction.atomic(using=alias, savepoint=False):
+            with changes.in_transaction(alias):
                 original(self, **(given | {"using": alias}))
         finally:
             # A receiver may save its instance again, and that save may fail.

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import QuerySet
 
 from scheduler_realtime import Audience, InvalidBinding, capture
 from scheduler_realtime.testing import heard_by
@@ -80,13 +81,15 @@ def test_a_new_row_in_a_narrowed_queryset_is_told_as_new(bind: Bind) -> None:
     assert told.changes() == [("create", {}, {"status": "a"})]
 
 
-def test_a_row_that_comes_into_the_queryset_is_not_told_as_new(bind: Bind) -> None:
-    Operation.objects.create(status="elsewhere")
-    bind(Operation, tracked=["status"])
+@pytest.mark.parametrize("model", [Operation, Coded])
+def test_a_row_that_comes_into_the_queryset_is_not_told_as_new(bind: Bind, model: Any) -> None:
+    model.objects.create(status="elsewhere")
+    bind(model, tracked=["status"])
     told = Told()
+    everything = QuerySet(model)
 
-    with capture(Operation.plain.filter(status="here")):
-        Operation.plain.update(status="here")
+    with capture(everything.filter(status="here")):
+        everything.update(status="here")
 
     assert told.types() == ["resync"]
 

@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import serializers
+from django.db.models import Count
 
+from scheduler_realtime.registry import unregister
 from tests.hosts.bound import Bind, Told
 from tests.hosts.models import (
     Booking,
@@ -28,6 +30,7 @@ def booking(bind: Bind) -> Booking:
     booking = Booking.objects.create(start=EIGHT, procedure=procedure)
     bind(
         Booking,
+        room="pk",
         start="start",
         duration="procedure.minutes",
         depends_on=["procedure.minutes", "procedure.category.minutes"],
@@ -56,7 +59,8 @@ def test_the_time_before_is_that_of_the_old_value(booking: Booking) -> None:
     procedure.save()
 
     [row] = told.rows()
-    assert row.scope["dates"] == ["2026-03-10"]
+    ends = [EIGHT + dt.timedelta(minutes=minutes) for minutes in (60, 90)]
+    assert [dt.datetime.fromisoformat(end) for _, _, end in row.scope["spans"]] == ends
 
 
 def test_another_object_on_the_way_is_told_by_the_values_at_the_end(booking: Booking) -> None:
@@ -96,7 +100,8 @@ def test_an_unrelated_change_there_is_none_here(booking: Booking) -> None:
 def test_an_update_in_bulk_there_is_a_change_here(booking: Booking) -> None:
     told = Told()
 
-    Procedure.objects.update(minutes=90)
+    crowded = Procedure.objects.annotate(n=Count("booking")).filter(n=1).distinct()
+    crowded.update(minutes=90)
 
     assert told.changes() == [("update", {"procedure.minutes": 60}, {"procedure.minutes": 90})]
 
@@ -109,3 +114,15 @@ def test_a_fixture_loaded_there_is_a_change_here(booking: Booking) -> None:
         found.save()
 
     assert told.changes() == [("update", {"procedure.minutes": 60}, {"procedure.minutes": 90})]
+
+
+def test_what_is_unregistered_hears_of_nothing_any_more(booking: Booking) -> None:
+    unregister(Booking)
+    told = Told()
+
+    Procedure.objects.update(minutes=90)
+    for procedure in Procedure.objects.all():
+        procedure.minutes = 120
+        procedure.save()
+
+    assert told.rows() == []

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import signals
 
 from tests.hosts.bound import Bind, Told
@@ -24,11 +24,14 @@ NINE = dt.datetime(2026, 3, 10, 9, tzinfo=VIENNA)
 
 @pytest.fixture
 def receive() -> Iterator[Callable[..., None]]:
-    """`receive(signal, receiver, sender)`: the host's own receiver, for the test."""
+    """`receive(signal, receiver, sender)`: the host's own receiver, for the test. Then bind."""
     connected: list[Any] = []
 
     def receive(signal: Any, receiver: Any, sender: type[models.Model]) -> None:
         signal.connect(receiver, sender=sender)
+        # As if it had been there before the addon, as those are that hosts connect in models.py.
+        signal.receivers.insert(0, signal.receivers.pop())
+        signal.sender_receivers_cache.clear()
         connected.append((signal, receiver, sender))
 
     yield receive
@@ -114,3 +117,33 @@ def test_a_nested_save_that_fails_leaves_the_outer_one_its_old_values(
     coded.save()
 
     assert told.changes() == [("update", {"status": "planned"}, {"status": "done"})]
+
+
+def test_what_a_receiver_raises_and_the_host_catches_leaves_the_transaction_usable(
+    bind: Bind, receive: Any
+) -> None:
+    def refuse(instance: Coded, **kwargs: Any) -> None:
+        raise LookupError
+
+    bind(Coded)
+    receive(signals.pre_save, refuse, Coded)
+
+    with pytest.raises(LookupError):
+        Coded.objects.create(code="a")
+
+    assert Coded.objects.count() == 0
+
+
+def test_what_cannot_be_told_cannot_be_committed(bind: Bind, monkeypatch: Any) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise DatabaseError("the log is gone")
+
+    bind(Coded)
+    monkeypatch.setattr("scheduler_realtime.log.append", fail)
+
+    with transaction.atomic():
+        with pytest.raises(DatabaseError):
+            Coded.objects.create(code="a")
+        is_lost = connection.needs_rollback
+
+    assert is_lost

@@ -7,10 +7,12 @@ import pytest
 
 from tests.hosts.bound import Bind, Told
 from tests.hosts.models import (
+    Clinic,
     Hybrid,
     Slot,
     Theatre,
     UrgentSlot,
+    Ward,
 )
 
 pytestmark = pytest.mark.django_db
@@ -37,16 +39,16 @@ def test_a_child_is_told_as_the_parent_that_is_bound(bind: Bind) -> None:
 
 
 def test_a_parents_save_is_told_as_the_child_that_is_bound(bind: Bind) -> None:
-    theatre = Theatre.objects.create(start=EIGHT)
-    bind(Theatre, tracked=["status", "lights"])
+    clinic = Clinic.objects.create()
+    bind(Clinic, tracked=["status", "beds"])
     told = Told()
 
-    slot = Slot.objects.get(pk=theatre.pk)
-    slot.status = "done"
-    slot.save()
+    ward = Ward.objects.get(pk=clinic.pk)
+    ward.status = "done"
+    ward.save()
 
     [data] = told.data()
-    assert (data["model"], data["changes"]) == ("hosts.theatre", {"status": "done"})
+    assert (data["model"], data["changes"]) == ("hosts.clinic", {"status": "done"})
 
 
 def test_a_parent_without_a_child_is_not_told_as_one(bind: Bind) -> None:

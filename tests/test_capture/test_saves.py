@@ -1,13 +1,14 @@
 """Saves: what is told of an object that is saved, in whatever way."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import F
 
-from scheduler_realtime import acting_as
+from scheduler_realtime import Audience, acting_as
 from tests.hosts.bound import Bind, Told
 from tests.hosts.models import (
     Operation,
@@ -123,12 +124,12 @@ def test_an_expression_is_told_by_the_value_it_came_to(bind: Bind) -> None:
         ("cost", 9.5),
         ("cost", "9.500"),
         ("room_changes", "4"),
-        ("details", {"pair": (1, 2)}),
+        ("details", {"pair": (1, 2), "at": EIGHT}),
     ],
 )
 def test_another_spelling_of_a_value_is_no_change(bind: Bind, field: str, same: Any) -> None:
     given = {"start": EIGHT, "weight": 1.5, "cost": "9.50", "room_changes": 4}
-    operation = Operation.objects.create(**given, details={"pair": [1, 2]})
+    operation = Operation.objects.create(**given, details={"pair": [1, 2], "at": EIGHT})
     bind(Operation)
     told = Told()
 
@@ -185,3 +186,39 @@ def test_a_save_says_who_did_it(bind: Bind) -> None:
         Operation.objects.create()
 
     assert [row.actor for row in told.rows()] == ["7"]
+
+
+def test_a_number_is_told_as_the_database_rounds_it(bind: Bind) -> None:
+    bind(Operation, tracked=["cost"])
+    told = Told()
+
+    Operation.objects.create(cost=Decimal("9.5"))
+
+    assert told.changes() == [("create", {}, {"cost": "9.50"})]
+
+
+@pytest.mark.filterwarnings("ignore:DateTimeField Operation.start received a naive datetime")
+def test_a_naive_datetime_is_one_of_the_projects_time_zone(bind: Bind) -> None:
+    operation = Operation.objects.create(start=EIGHT)
+
+    def audience(self: Any, operation: Operation) -> Audience:
+        return Audience(roles=["late" if operation.start > EIGHT else "early"])
+
+    bind(Operation, audience=audience)
+    told = Told()
+
+    operation.start = EIGHT.replace(tzinfo=None)
+    operation.save()
+
+    assert told.rows() == []
+
+
+def test_a_file_still_belongs_to_the_instance_it_was_got_from(bind: Bind) -> None:
+    operation = Operation.objects.create(files="scan.png")
+    bind(Operation)
+    file = operation.files
+
+    operation.status = "done"
+    operation.save()
+
+    assert file.instance is operation
