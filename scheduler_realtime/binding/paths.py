@@ -44,6 +44,13 @@ def column_named(model: Any, name: str) -> Column | None:
     return field if is_column and not field.many_to_many else None
 
 
+def columns_of(model: Any, name: str) -> list[Column]:
+    """The column of that name, the two of a generic key, or none."""
+    field = field_named(model, name)
+    names = [field.ct_field, field.fk_field] if hasattr(field, "ct_field") else [name]
+    return [column for each in names if (column := column_named(model, each)) is not None]
+
+
 def hops(model: Any, path: Path) -> list[Any] | None:
     """The fields along the path, or None where it is not made of fields.
 

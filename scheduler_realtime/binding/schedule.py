@@ -45,7 +45,10 @@ class ScheduleBinding:
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
         self.label = model._meta.label_lower
-        self.protected_names = frozenset(self.protected)
+        # By any name of a field: on the wire it has but one.
+        self.protected_names = frozenset(self.protected) | {
+            column.name for name in self.protected for column in paths.columns_of(model, name)
+        }
 
     def audience(self, instance: Any) -> Audience:
         """Who may know of this object as it is. Asked for the old row and for the new one.
@@ -67,8 +70,8 @@ class ScheduleBinding:
         """The columns whose change is told."""
         if self.tracked is None:
             return tuple(self.model._meta.concrete_fields)
-        found = (paths.column_named(self.model, name) for name in self.tracked)
-        return tuple(column for column in found if column is not None)
+        columns = (column for name in self.tracked for column in paths.columns_of(self.model, name))
+        return tuple(dict.fromkeys(columns))
 
     @cached_property
     def runs_host_code(self) -> bool:
@@ -152,8 +155,9 @@ class ScheduleBinding:
         for path in named:
             if path is not None and not self._leads_somewhere(path):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
-        for name in [*(self.tracked or ()), *self.protected]:
-            if paths.field_named(self.model, name) is None:
+        lists = {field.name for field in self.model._meta.many_to_many}
+        for name in {*(self.tracked or ()), *self.protected} - lists - {*self.depends_on}:
+            if not paths.columns_of(self.model, name):
                 yield f"`{name}` is not a field"
         for path in self.depends_on:
             if "." not in path or paths.column_at(self.model, path) is None:
