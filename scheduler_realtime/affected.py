@@ -145,7 +145,7 @@ class _Narrowing:
     def _since(self, start: dt.datetime, length: dt.timedelta) -> Q:
         """What began no longer before `start` than that."""
         try:
-            return self._than(self.begin, "gt", start - length - _DAY)
+            return self._than(self.begin, "gt", start - length)
         except OverflowError:
             return Q()
 

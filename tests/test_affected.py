@@ -249,6 +249,18 @@ def test_a_room_that_a_method_names_counts(bind: Bind, room: Room) -> None:
     assert affected(told) == [near.pk]
 
 
+def test_where_no_column_narrows_the_search_no_table_is_read(bind: Bind, room: Room) -> None:
+    bind(Operation, room="which_room", start="begins", begins=lambda self, operation: at(8))
+    Operation.objects.create(room=room)
+    told = Told()
+
+    Operation.objects.create(room=room)
+    with CaptureQueriesContext(connection) as context:
+        assert affected(told) == []
+
+    assert not [q for q in context.captured_queries if '"hosts_operation"' in q["sql"]]
+
+
 def test_a_lookup_that_fails_leaves_them_empty_and_the_change_told(bind: Bind, room: Room) -> None:
     calls: list[int] = []
 

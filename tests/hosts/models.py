@@ -6,6 +6,7 @@ import uuid
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now, Upper
 
@@ -47,7 +48,7 @@ class Operation(models.Model):
     status = models.CharField(max_length=40, default="planned")
     weight = models.FloatField(null=True)
     cost = models.DecimalField(max_digits=8, decimal_places=2, null=True)
-    details = models.JSONField(default=dict)
+    details = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     files = models.FileField(blank=True)
     lead = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     deputy = models.ForeignKey(
@@ -132,6 +133,16 @@ class Theatre(Slot):
 
 class Hybrid(Theatre):
     scanner = models.CharField(max_length=40, default="CT")
+
+
+class Ward(models.Model):
+    """A parent that no test binds."""
+
+    status = models.CharField(max_length=40, default="planned")
+
+
+class Clinic(Ward):
+    beds = models.IntegerField(default=1)
 
 
 class UrgentSlot(Slot):
