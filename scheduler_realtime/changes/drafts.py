@@ -17,6 +17,7 @@ from scheduler_realtime.wire import dumps, plain
 
 from .pictures import Picture, picture
 from .rows import Written
+from .savepoints import savepoint_when_needed
 
 Side = models.Model | Picture | Written | None
 """An object before or after: its row, a picture taken of it, what a save made of it, or nothing."""
@@ -64,7 +65,7 @@ def _together(
     if len(changes) < 2 or not binding.runs_host_code:
         return None
     try:
-        with transaction.atomic(using=using):
+        with savepoint_when_needed(using):
             drafts = [_draft(binding, change, using, extra) for change in changes]
     except Exception:  # noqa: BLE001 - asked one by one, it is reported
         return None
@@ -94,7 +95,7 @@ def _guarded(
 ) -> log.Draft | None:
     if not binding.runs_host_code:
         return _draft(binding, change, using, extra)
-    with transaction.atomic(using=using):
+    with savepoint_when_needed(using):
         return _draft(binding, change, using, extra)
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 
 from scheduler_realtime.binding import ScheduleBinding, report_failure
 from scheduler_realtime.wire import plain
+
+from .savepoints import savepoint_when_needed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ def look(
             if not binding.runs_host_code:
                 found[row.pk] = picture(binding, row)
                 continue
-            with transaction.atomic(using=using):
+            with savepoint_when_needed(using):
                 found[row.pk] = picture(binding, row)
         except Exception as error:  # noqa: BLE001 - the host's code may raise anything
             report_failure(binding, row.pk, error)
