@@ -24,6 +24,10 @@ SEND_TIMEOUT: Final = 2.0
 WAITING: Final = 1000
 """Ephemeral frames that wait for the layer at the most; the oldest go first."""
 
+PAUSE: Final = 0.005
+"""Seconds between two rounds: a program that saves in a loop would spend a quarter of its time on
+rings, each of which says what the next one says."""
+
 WORTH: Final = 5.0
 """Seconds after which a frame that still waits is worth nothing: its moment is over."""
 
@@ -58,6 +62,7 @@ class Courier:
             while self._ring is not None or self._waiting:
                 await self._send_ring()
                 await self._send_oldest()
+            await asyncio.sleep(PAUSE)
 
     async def _send_ring(self) -> None:
         ring, self._ring = self._ring, None
