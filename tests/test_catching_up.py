@@ -16,6 +16,8 @@ from tests.harness.line import turns, until
 from tests.harness.listener import Frame, Listener
 from tests.harness.site import Site
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:

@@ -14,6 +14,8 @@ from scheduler_realtime.session import Session
 from tests.harness.house import House, StillTail, identity
 from tests.harness.line import Line, turns, until
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:

@@ -9,6 +9,8 @@ from scheduler_realtime import commands
 from scheduler_realtime.commands import Ack, Authenticate, Heartbeat, Presence, Subscribe
 from scheduler_realtime.exceptions import BadFrame
 
+pytestmark = pytest.mark.sqlite_only
+
 DEEPEST_LEGAL = '{"type":"heartbeat","data":{"x":' + "[" * 14 + "]" * 14 + "}}"
 ONE_TOO_DEEP = '{"type":"heartbeat","data":{"x":' + "[" * 15 + "]" * 15 + "}}"
 

@@ -10,6 +10,8 @@ from scheduler_realtime import hub as hubs
 from tests.harness.house import House, StillTail, identity, row
 from tests.harness.site import Site
 
+pytestmark = pytest.mark.sqlite_only
+
 NURSE = frozenset({"everyone", "user.1", "role.nurse"})
 TICK = {"type": "optimization_progress", "data": {"optimization_id": "run", "status": "running"}}
 

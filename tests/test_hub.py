@@ -11,6 +11,8 @@ from scheduler_realtime import hub as hubs
 from tests.harness.house import House, StillTail, identity, row
 from tests.harness.line import turns, until
 
+pytestmark = pytest.mark.sqlite_only
+
 OUT = OperationalError("the database is out")
 
 

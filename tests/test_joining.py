@@ -12,6 +12,8 @@ from scheduler_realtime.exceptions import TokenRejected
 from tests.harness.house import House, StillTail, row, tasks_of_ours
 from tests.harness.line import Line, turns, until
 
+pytestmark = pytest.mark.sqlite_only
+
 OUT = OperationalError("the database is out")
 
 

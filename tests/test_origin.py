@@ -10,6 +10,8 @@ from scheduler_realtime.origin import is_allowed
 from tests.harness.listener import Listener
 from tests.harness.site import Site
 
+pytestmark = pytest.mark.sqlite_only
+
 
 def scope(*origins: str, host: str = "board.example", **more: Any) -> dict[str, Any]:
     """A handshake's ASGI scope."""

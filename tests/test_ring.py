@@ -6,6 +6,8 @@ from scheduler_realtime import ring as rings
 from scheduler_realtime.ring import Ring
 from tests.harness.house import row
 
+pytestmark = pytest.mark.sqlite_only
+
 
 def positions(ring: Ring, after: int, limit: int = 100) -> list[int] | None:
     rows = ring.after(after, limit)

@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.conftest import OpenEmbedded
-from tests.harness.app_server import KINDS, Kind
+from tests.harness import browser, opening
+from tests.harness.app_server import KINDS
 from tests.harness.child import wait_for
+from tests.harness.opening import Seeded
 from tests.harness.ports import free_port
 from tests.harness.site import Site
+
+pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
 ASSETS = Path(__file__).parent / "assets"
 SEEDS_OWN_PLACE = "ws://localhost:8000/"
@@ -109,21 +112,25 @@ class Page:
         return found()[0]
 
 
-@pytest.fixture(params=KINDS)
-def page(
-    request: pytest.FixtureRequest, embedded: OpenEmbedded, open_browser: Callable[[], Chrome]
-) -> Iterator[Page]:
+@pytest.fixture(scope="module", params=KINDS)
+def page(request: pytest.FixtureRequest, seeded_sqlite: Seeded) -> Iterator[Page]:
     """The client, unchanged but for host and port, on a page of a site that may open sockets."""
-    kind: Kind = request.param
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
-    site = embedded(kind, env={"CSRF_TRUSTED_ORIGINS": origin})
+    env = {"CSRF_TRUSTED_ORIGINS": origin}
+    with contextlib.ExitStack() as stack:
+        driver = stack.enter_context(browser.opened())
+        site = opening.open_embedded(seeded_sqlite, request.param, env=env)
+        stack.callback(site.close)
+        stack.enter_context(page_server(port, files_for(site)))
+        yield Page(driver, site, f"{origin}/board")
+
+
+def files_for(site: Site) -> dict[str, str]:
     client = (ASSETS / "seed_client.js").read_text()
     assert client.count(SEEDS_OWN_PLACE) == 1
     here = client.replace(SEEDS_OWN_PLACE, f"ws://127.0.0.1:{site.server.port}/")
-    files = {"/board": (ASSETS / "seed_page.html").read_text(), "/seed_client.js": here}
-    with page_server(port, files):
-        yield Page(open_browser(), site, f"{origin}/board")
+    return {"/board": (ASSETS / "seed_page.html").read_text(), "/seed_client.js": here}
 
 
 async def test_the_seeds_client_hears_each_of_its_six_messages(page: Page) -> None:

@@ -8,6 +8,8 @@ from scheduler_realtime import mailbox as mailboxes
 from tests.harness.box import SLOW_READER, Box, stall
 from tests.harness.line import DaphneLine, Line, turns, until
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture(params=["uvicorn", "behind a middleware"])
 async def box(request: pytest.FixtureRequest) -> Any:

@@ -15,6 +15,8 @@ from scheduler_realtime.identity import Claims, Identity
 from tests.harness.house import House, StillTail, identity
 from tests.harness.line import until
 
+pytestmark = pytest.mark.sqlite_only
+
 Found = dict[Claims, Identity | None]
 
 
