@@ -9,6 +9,8 @@ from tests.conftest import OpenClustered
 from tests.harness.site import Site
 from tests.test_main_job import SHELL_SAVE, is_update_of
 
+pytestmark = pytest.mark.servers
+
 KILLED_IN_POST_SAVE = """
 import os, signal
 from django.db.models.signals import post_save

@@ -12,6 +12,8 @@ import pytest
 from scheduler_realtime import checks, close_codes, conf
 from tests.harness.child import REPOSITORY
 
+pytestmark = pytest.mark.sqlite_only
+
 README = (REPOSITORY / "README.md").read_text()
 
 PYTHON = re.findall(r"^```python *(\S*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
