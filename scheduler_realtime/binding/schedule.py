@@ -81,10 +81,20 @@ class ScheduleBinding:
     @cached_property
     def has_plain_place(self) -> bool:
         """Whether columns of the row itself say where and when."""
-        named = (self.room, self.date, self.start, self.end, self.duration)
-        return not self._overrides("room_of", "room_identity", "day_of", "interval_of") and all(
-            path is None or ("." not in path and self.column_at(path) is not None) for path in named
+        return self._own_columns.keys() >= set(self._places) and not self._overrides(
+            "room_of", "room_identity", "day_of", "interval_of"
         )
+
+    @cached_property
+    def _places(self) -> list[Path]:
+        named = (self.room, self.date, self.start, self.end, self.duration)
+        return [path for path in named if path is not None]
+
+    @cached_property
+    def _own_columns(self) -> dict[Path, Column]:
+        """The paths that are columns of the row itself: read with every change, without a walk."""
+        found = {path: self.column_at(path) for path in self._places if "." not in path}
+        return {path: column for path, column in found.items() if column is not None}
 
     def room_of(self, instance: models.Model) -> Any:
         """The room's primary key or text, or None."""
@@ -151,9 +161,8 @@ class ScheduleBinding:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the binding, in sentences, for the system check."""
-        named = (self.room, self.date, self.start, self.end, self.duration, *self.staff)
-        for path in named:
-            if path is not None and not self._leads_somewhere(path):
+        for path in (*self._places, *self.staff):
+            if not self._leads_somewhere(path):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
         lists = {field.name for field in self.model._meta.many_to_many}
         for name in {*(self.tracked or ()), *self.protected} - lists - {*self.depends_on}:
@@ -178,6 +187,8 @@ class ScheduleBinding:
     def _value(self, instance: models.Model, path: Path | None) -> Any:
         if path is None:
             return None
+        if (column := self._own_columns.get(path)) is not None:
+            return paths.cleaned(column, getattr(instance, column.attname))
         if (method := self._own_method(path)) is not None:
             return method(self, instance)
         return paths.value_at(instance, path)

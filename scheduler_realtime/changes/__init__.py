@@ -9,6 +9,7 @@ from .rows import (
     in_transaction,
     key_in,
     locked,
+    locked_one,
     must_be_read_back,
     touched,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "in_transaction",
     "key_in",
     "locked",
+    "locked_one",
     "look",
     "must_be_read_back",
     "record",

@@ -42,9 +42,9 @@ def picture(binding: ScheduleBinding, row: models.Model) -> Picture:
 
 
 def _span(binding: ScheduleBinding, row: models.Model) -> tuple[Any, str, str | None] | None:
-    interval = binding.interval_of(row)
     room = plain(binding.room_identity(row))
-    if interval is None or room is None:
+    interval = None if room is None else binding.interval_of(row)
+    if interval is None:
         return None
     return (room, interval.start.isoformat(), _text(interval.end))
 

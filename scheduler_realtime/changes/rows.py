@@ -69,11 +69,22 @@ def locked(rows: models.QuerySet[Any]) -> Rows:
     The lock is that of an UPDATE: without it two writers would both say "from 1". Nothing can be
     locked outside a transaction, as where a fixture's object is saved by itself.
     """
+    return {row.pk: row for row in _locking(rows.order_by("pk"))}
+
+
+def locked_one(
+    binding: ScheduleBinding, model: type[models.Model], key: Any, using: str
+) -> models.Model | None:
+    """The binding's row that a write to the row of `model` with this key changes, locked."""
+    rows = binding.rows(using).filter(**{_shared_key(binding, model).name: key})
+    return next(iter(_locking(rows)), None)
+
+
+def _locking(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
     connection = connections[rows.db]
-    rows = rows.order_by("pk")
     if connection.in_atomic_block or not connection.get_autocommit():
-        rows = rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
-    return {row.pk: row for row in rows}
+        return rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
+    return rows
 
 
 def must_be_read_back(binding: ScheduleBinding, instance: models.Model) -> bool:

@@ -23,8 +23,9 @@ def on_deleting(
         (binding, before)
         for binding in changes.bindings_for(sender, using)
         if binding.model is sender._meta.concrete_model
-        for rows in [changes.locked(changes.touched(binding, sender, [instance.pk], using))]
-        for before in changes.look(binding, rows.values(), using).values()
+        for row in [changes.locked_one(binding, sender, instance.pk, using)]
+        if row is not None
+        for before in changes.look(binding, [row], using).values()
     ]
 
 

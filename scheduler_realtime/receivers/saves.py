@@ -75,7 +75,8 @@ def on_saving(
         key = changes.key_in(binding, instance)
         if key is None or is_surely_new(instance, binding.model, raw):
             continue
-        for row in changes.locked(changes.touched(binding, sender, [key], using)).values():
+        row = changes.locked_one(binding, sender, key, using)
+        if row is not None:
             progress.before[binding] = row
 
 

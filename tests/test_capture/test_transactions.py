@@ -50,6 +50,23 @@ class TestThroughTheLog:
 
         assert log_of.changes() == [("update", {"status": "planned"}, {"status": "kept"})]
 
+    def test_a_transaction_whose_first_message_was_rolled_back_is_still_one(
+        self, bind: Bind
+    ) -> None:
+        bind(Coded, tracked=["status"])
+        coded = Coded.objects.create(code="a")
+        log_of = Told()
+
+        with transaction.atomic():
+            coded.delete()
+            transaction.set_rollback(True)
+        coded = Coded.objects.get()
+        for status in ("b", "c"):
+            coded.status = status
+            coded.save()
+
+        assert log_of.changes() == [("update", {"status": "planned"}, {"status": "c"})]
+
     def test_a_bulk_message_reaches_each_audience_with_its_objects_alone(self, bind: Bind) -> None:
         users = [User.objects.create(username=name) for name in "ab"]
 
@@ -125,6 +142,20 @@ class TestTransactions:
 
         assert log_of.rows() == []
         assert not Coded.objects.exists()
+
+    @pytest.mark.postgres_only  # SQLite commits each statement all the same
+    def test_a_save_without_autocommit_is_told_once_it_is_committed(self) -> None:
+        log_of = Told()
+        transaction.set_autocommit(False)
+        try:
+            Coded.objects.create(code="lost")
+            transaction.rollback()
+            Coded.objects.create(code="kept")
+            transaction.commit()
+        finally:
+            transaction.set_autocommit(True)
+
+        assert [data["surgery_id"] for data in log_of.data()] == ["kept"]
 
     @pytest.mark.postgres_only
     def test_of_two_writers_the_second_says_what_the_first_left(self) -> None:
