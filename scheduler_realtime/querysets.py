@@ -169,9 +169,8 @@ def capture(target: models.QuerySet[Any] | type[models.Model]) -> Iterator[None]
         with capture(Surgery.objects.filter(room=room)):
             cursor.execute("UPDATE ...")
 
-    A row that the block brings into a narrowed queryset is told as created where its key is
-    beyond all that there were; where it may have been elsewhere before, everyone is told to read
-    afresh. Raises `InvalidBinding` for a model that is not registered.
+    A row that comes into a narrowed queryset is told as created where its key is beyond all that
+    there were; where it may have been elsewhere, everyone must read afresh. Raises `InvalidBinding` for a model that is not registered.
     """
     rows = target if isinstance(target, models.QuerySet) else models.QuerySet(target)
     alias = _write_alias(rows)
@@ -185,8 +184,7 @@ def capture(target: models.QuerySet[Any] | type[models.Model]) -> Iterator[None]
         _record(before, alias)
         for binding, known in before.items():
             now = changing.touched(binding, rows.model, rows, alias).order_by("pk")
-            arrived = [row for row in now if row.pk not in known]
-            _record_arrived(binding, arrived, is_new[binding], alias)
+            _record_arrived(binding, [r for r in now if r.pk not in known], is_new[binding], alias)
 
 
 def _newness(

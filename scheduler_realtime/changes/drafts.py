@@ -126,28 +126,28 @@ def _draft(
     known = before.groups if before is not None else frozenset()
     if before is not None and after is not None and not changes and known == after.groups:
         return None
-    data = {
-        "action": "create" if before is None else "delete" if after is None else "update",
-        "model": binding.label,
-        "surgery_id": plain(shown.row.pk),
-        "room_id": shown.room,
-        "schedule_date": shown.date,
-        "changes": changes,
-        "previous": previous,
-        "affected_surgeries": [],
-    }
-    scope = _scope(data, [each for each in (before, after) if each is not None])
-    if before is not None and known != shown.groups:
-        scope["before"] = sorted(known)
+    action = "create" if before is None else "delete" if after is None else "update"
+    data = _data(binding, action, shown) | {"changes": changes, "previous": previous}
     return log.Draft(
         type=ScheduleUpdate.type,
         data=data,
         groups=shown.groups,
         left_groups=known - shown.groups,
         protected=binding.protected_names,
-        scope=scope,
+        scope=_scope(data, [each for each in (before, after) if each is not None]),
         actor=current_actor(),
     )
+
+
+def _data(binding: ScheduleBinding, action: str, shown: Picture) -> dict[str, Any]:
+    return {
+        "action": action,
+        "model": binding.label,
+        "surgery_id": plain(shown.row.pk),
+        "room_id": shown.room,
+        "schedule_date": shown.date,
+        "affected_surgeries": [],
+    }
 
 
 def _picture(binding: ScheduleBinding, side: Side, using: str) -> Picture | None:
@@ -205,6 +205,7 @@ def _scope(data: dict[str, Any], pictures: Sequence[Picture]) -> dict[str, Any]:
 
     `object` stands first: by it a relay knows a captured change without parsing.
     """
+    first, last = pictures[0].groups, pictures[-1].groups
     return {
         _OBJECT: True,
         "model": data["model"],
@@ -212,7 +213,7 @@ def _scope(data: dict[str, Any], pictures: Sequence[Picture]) -> dict[str, Any]:
         "rooms": _distinct(each.room for each in pictures),
         "dates": _distinct(each.date for each in pictures),
         "spans": _distinct(each.span for each in pictures),
-    }
+    } | ({"before": sorted(first)} if first != last else {})
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

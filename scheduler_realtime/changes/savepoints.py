@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.db import connections, transaction
@@ -13,26 +13,21 @@ from django.db import connections, transaction
 def savepoint_when_needed(using: str) -> Iterator[None]:
     """Undo what the block did to the database if it raises; cost nothing if it asks nothing.
 
-    An `audience()` is mostly a few lines of Python, and every save waits for it. Only inside a
-    transaction.
+    An `audience()` is mostly a few lines of Python, and every save waits for it. Where a statement
+    failed and the block kept silent about it, the end of the savepoint is refused, and raises.
     """
-    savepoint: list[str | None] = []
+    connection = connections[using]
+    with ExitStack() as stack:
+        is_open = not connection.in_atomic_block
+        if is_open:  # no place for a savepoint: a transaction of its own
+            stack.enter_context(transaction.atomic(using=using))
 
-    def open_first(execute: Callable[..., Any], *call: Any) -> Any:
-        if not savepoint:
-            savepoint.append(None)  # its own statement comes through here too
-            savepoint[0] = transaction.savepoint(using)
-        return execute(*call)
+        def open_first(execute: Callable[..., Any], *call: Any) -> Any:
+            nonlocal is_open
+            if not is_open:
+                is_open = True  # its own statement comes through here too
+                stack.enter_context(transaction.atomic(using=using))
+            return execute(*call)
 
-    try:
-        with connections[using].execute_wrapper(open_first):
+        with connection.execute_wrapper(open_first):
             yield
-        if savepoint and savepoint[0] is not None:
-            # Refused where a statement failed, though the block kept silent about it.
-            transaction.savepoint_commit(savepoint[0], using)
-    except BaseException:
-        if savepoint and savepoint[0] is not None:
-            # What broke is undone, so that the transaction is as good as before.
-            transaction.set_rollback(False, using)
-            transaction.savepoint_rollback(savepoint[0], using)
-        raise

@@ -37,10 +37,9 @@ def saving(instance: models.Model) -> Saving:
 
 
 def wrap(model: type[models.Model]) -> None:
-    """Put a transaction around the model's saves and their signals.
+    """Put a transaction around the model's saves and their signals, where there is none.
 
-    Django opens none for a model without parents: killed between the UPDATE and `post_save`,
-    the change would be committed and nobody told.
+    Killed between the UPDATE and `post_save`, the change would be committed and nobody told.
     """
     original = model.save_base
     if getattr(original, _WRAPPED, False):
@@ -50,8 +49,8 @@ def wrap(model: type[models.Model]) -> None:
     def save_base(self: models.Model, *args: Any, **kwargs: Any) -> None:
         given = dict(zip(_SAVE_BASE, args, strict=False)) | kwargs
         alias = given.get("using") or router.db_for_write(type(self), instance=self)
-        outer = self.__dict__.get(_SAVING)
-        self.__dict__[_SAVING] = Saving(must_exist=bool(given.get("force_update")))
+        outer, must_exist = self.__dict__.get(_SAVING), bool(given.get("force_update"))
+        self.__dict__[_SAVING] = Saving(must_exist=must_exist)
         try:
             with changes.in_transaction(alias):
                 original(self, **(given | {"using": alias}))
