@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from scheduler_realtime import hub as hubs
 from scheduler_realtime import log
 from scheduler_realtime.catching_up import Resumption
+from scheduler_realtime.log import Page
 from tests.harness.house import House, StillTail, identity, row
 from tests.harness.line import turns, until
 from tests.harness.listener import Frame, Listener
@@ -26,6 +28,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     monkeypatch.setattr(hubs, "Tail", StillTail)
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
+    monkeypatch.setattr(log, "state", house.state)
     house.rows = [row(position) for position in range(1, 6)]
     house.open()
     await house.hub.ready.wait()
@@ -98,6 +101,21 @@ async def test_what_cannot_be_resumed_is_said_and_goes_on_live(
     assert resync["type"] == "resync"
     assert resync["data"] == {"reason": reason, "epoch": house.epoch, "position": 10}
     assert live["id"] == 11
+
+
+async def test_who_heard_more_elsewhere_than_is_known_here_resumes_all_the_same(
+    house: House,
+) -> None:
+    elsewhere = row(11)
+    house.rows.append(elsewhere)
+
+    seat = await house.join(query=f"since=11&epoch={house.epoch}")
+    house.hub.arrive(Page(rows=(elsewhere,), state=house.state()), time.monotonic())
+    house.publish_more(1)
+    await house.told()
+
+    assert seat.frames[0]["data"]["recovered"] is True
+    assert seat.positions == [12]
 
 
 async def test_what_was_trimmed_cannot_be_resumed_from(house: House) -> None:
