@@ -19,6 +19,9 @@ from .reading import READ, database
 
 _COLUMNS: Final = ("tx", *(name for name in READ if name != "position"))
 
+BATCH: Final = 500
+"""Messages written by one statement: well within SQLite's limit of variables."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
@@ -52,19 +55,18 @@ def append(drafts: Iterable[Draft], *, using: str | None = None) -> None:
     mark = marks.mark_of(connection, on_commit=doorbell.wake)
     rows = [_columns(draft, mark, connection) for draft in drafts]
     with connection.cursor() as cursor:
-        if len(rows) == 1:
-            cursor.execute(_insert_sql(connection), rows[0])
-        elif rows:
-            cursor.executemany(_insert_sql(connection), rows)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            cursor.execute(_insert_sql(connection, len(batch)), [v for row in batch for v in row])
 
 
-def _insert_sql(connection: Any) -> str:
+def _insert_sql(connection: Any, count: int) -> str:
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, _COLUMNS))
-    values = ", ".join(
-        marks.SQL.get(connection.vendor, "%s") if c == "tx" else "%s" for c in _COLUMNS
-    )
-    return f"INSERT INTO {quote(Message._meta.db_table)} ({names}) VALUES ({values})"  # noqa: S608
+    tx = marks.SQL.get(connection.vendor, "%s")
+    row = ", ".join(tx if name == "tx" else "%s" for name in _COLUMNS)
+    rows = ", ".join([f"({row})"] * count)
+    return f"INSERT INTO {quote(Message._meta.db_table)} ({names}) VALUES {rows}"  # noqa: S608
 
 
 def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
