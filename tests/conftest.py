@@ -2,14 +2,20 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from django.conf import settings
 from selenium.webdriver import Chrome
 
+from scheduler_realtime import catching_up, log
+from scheduler_realtime import hub as hubs
+from scheduler_realtime import mailbox as mailboxes
 from tests.harness import backend, browser, opening
 from tests.harness.app_server import KINDS, Kind
+from tests.harness.box import Box
+from tests.harness.house import House, StillTail
+from tests.harness.line import DaphneLine, Line
 from tests.harness.opening import Seeded
 from tests.harness.postgres_server import ForeignPostgres, PostgresServer
 from tests.harness.redis_server import ForeignRedis, RedisServer
@@ -221,3 +227,48 @@ def open_browser() -> Iterator[Callable[[], Chrome]]:
     """`open_browser()`: a fresh headless Chromium each time; all quit with the test."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(browser.opened())
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    """An open hub on a log in memory, with small mailboxes and small pages."""
+    settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
+    monkeypatch.setattr(hubs, "Tail", StillTail)
+    house = House()
+    monkeypatch.setattr(log, "read_after", house.read_after)
+    monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)
+    monkeypatch.setattr(catching_up, "PAGE", 8)
+    house.open()
+    await house.hub.ready.wait()
+    yield house
+    await house.hub.stop()
+
+
+@pytest.fixture(params=["uvicorn", "behind a middleware"])
+async def box(request: pytest.FixtureRequest, small_mailboxes: None) -> Any:
+    """A mailbox that drives `send` by hand, and one that writes from a task."""
+    line = Line()
+    box = Box(line, line.send if request.param == "uvicorn" else line.behind_middleware)
+    yield box
+    box.mailbox.finish()
+
+
+@pytest.fixture
+async def daphne_box(small_mailboxes: None) -> Any:
+    """A mailbox on a line as daphne has it."""
+    line = DaphneLine()
+    box = Box(line, line.own_send)
+    yield box
+    box.mailbox.finish()
+
+
+@pytest.fixture
+def small_mailboxes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mailboxes of four frames, whose clients are given up after a moment."""
+    settings.SCHEDULER_REALTIME = {
+        "MAILBOX_FRAMES": 4,
+        "MAILBOX_BYTES": 100,
+        "SEND_TIMEOUT": 0.1,
+    }
+    monkeypatch.setattr(mailboxes, "CLOSE_GRACE", 0.1)
+    monkeypatch.setattr(mailboxes, "HANDSHAKE_GRACE", 0.2)

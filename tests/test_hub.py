@@ -6,28 +6,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from scheduler_realtime import catching_up, log
+from scheduler_realtime import catching_up
 from scheduler_realtime import hub as hubs
-from tests.harness.house import House, StillTail, identity, row
+from tests.harness.house import House, identity, row
 from tests.harness.line import turns, until
 
 pytestmark = pytest.mark.sqlite_only
 
 OUT = OperationalError("the database is out")
-
-
-@pytest.fixture
-async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
-    settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
-    monkeypatch.setattr(hubs, "Tail", StillTail)
-    house = House()
-    monkeypatch.setattr(log, "read_after", house.read_after)
-    monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)
-    monkeypatch.setattr(catching_up, "PAGE", 8)
-    house.open()
-    await house.hub.ready.wait()
-    yield house
-    await house.hub.stop()
 
 
 async def test_a_message_reaches_the_sockets_of_its_groups_and_no_other(house: House) -> None:

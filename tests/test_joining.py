@@ -7,28 +7,13 @@ import pytest
 from django.db import OperationalError
 
 from scheduler_realtime import catching_up, log
-from scheduler_realtime import hub as hubs
 from scheduler_realtime.exceptions import TokenRejected
-from tests.harness.house import House, StillTail, row, tasks_of_ours
+from tests.harness.house import House, row, tasks_of_ours
 from tests.harness.line import Line, turns, until
 
 pytestmark = pytest.mark.sqlite_only
 
 OUT = OperationalError("the database is out")
-
-
-@pytest.fixture
-async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
-    settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
-    monkeypatch.setattr(hubs, "Tail", StillTail)
-    house = House()
-    monkeypatch.setattr(log, "read_after", house.read_after)
-    monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)
-    monkeypatch.setattr(catching_up, "PAGE", 8)
-    house.open()
-    await house.hub.ready.wait()
-    yield house
-    await house.hub.stop()
 
 
 async def test_leaving_twice_leaves_nothing_behind(house: House) -> None:

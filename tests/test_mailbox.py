@@ -6,39 +6,10 @@ from typing import Any
 
 import pytest
 
-from scheduler_realtime import mailbox as mailboxes
 from tests.harness.box import Box, stall
-from tests.harness.line import DaphneLine, Line, turns, until
+from tests.harness.line import Line, turns, until
 
-pytestmark = pytest.mark.sqlite_only
-
-
-@pytest.fixture(params=["uvicorn", "behind a middleware"])
-async def box(request: pytest.FixtureRequest) -> Any:
-    """A mailbox that drives `send` by hand, and one that writes from a task."""
-    line = Line()
-    box = Box(line, line.send if request.param == "uvicorn" else line.behind_middleware)
-    yield box
-    box.mailbox.finish()
-
-
-@pytest.fixture
-async def daphne_box() -> Any:
-    line = DaphneLine()
-    box = Box(line, line.own_send)
-    yield box
-    box.mailbox.finish()
-
-
-@pytest.fixture(autouse=True)
-def _small(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.SCHEDULER_REALTIME = {
-        "MAILBOX_FRAMES": 4,
-        "MAILBOX_BYTES": 100,
-        "SEND_TIMEOUT": 0.1,
-    }
-    monkeypatch.setattr(mailboxes, "CLOSE_GRACE", 0.1)
-    monkeypatch.setattr(mailboxes, "HANDSHAKE_GRACE", 0.2)
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("small_mailboxes")]
 
 
 async def test_frames_are_written_in_the_order_they_were_put(box: Box) -> None:
