@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
@@ -16,8 +17,10 @@ from . import books, close_codes, log
 from .conf import conf
 from .connection import Connection
 from .exceptions import HistoryGap, TokenRejected
+from .gathering import Gathering
 from .identity import Identity
 from .log import Row
+from .receipts import Listener
 from .ring import Ring
 
 logger = logging.getLogger(__name__)
@@ -48,21 +51,26 @@ class Leader(Protocol):
     epoch: str
     generation: int
     ready: asyncio.Event
+    awaiting: Gathering[Listener, tuple[Row, ...]]
 
     def promised(self, connection: Connection) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What becomes of a wish to resume: `since` where it can be, `reason` where it cannot."""
+    """What becomes of a wish to resume: `recovered`, or the `reason` why it cannot be.
 
+    `since` is where the connection begins; `awaiting` what it gets again before that.
+    """
+
+    since: int
     recovered: bool | None = None
     reason: str | None = None
-    since: int | None = None
+    awaiting: tuple[Row, ...] = ()
 
 
-def _refused(reason: str) -> Verdict:
-    return Verdict(recovered=False, reason=reason)
+def _refused(hub: Leader, reason: str) -> Verdict:
+    return Verdict(since=hub.position, recovered=False, reason=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,31 +97,34 @@ class Resumption:
                 while True:
                     generation = hub.generation
                     verdict = await self._judge(hub, identity)
+                    # Asked last: what had its position by then is in the answer.
+                    awaiting = await hub.awaiting.find((identity.user_id, identity.groups))
                     if generation == hub.generation:  # otherwise it was about another log
-                        return verdict
+                        missed = (row for row in awaiting if row.position <= verdict.since)
+                        return replace(verdict, awaiting=tuple(missed))
         except (TimeoutError, Error) as error:
             logger.warning("A socket is sent away, since the log cannot be read: %r", error)
             raise TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY) from None
 
     async def _judge(self, hub: Leader, identity: Identity) -> Verdict:
         if self.since is None:
-            return Verdict()
+            return Verdict(since=hub.position)
         if not (self.since.isascii() and self.since.isdigit()) or len(self.since) > 19:
-            return _refused("bad_since")
+            return _refused(hub, "bad_since")
         since = int(self.since)
         if since > _LARGEST:
-            return _refused("bad_since")
+            return _refused(hub, "bad_since")
         if self.epoch != hub.epoch:
-            return _refused("epoch_changed")
+            return _refused(hub, "epoch_changed")
         # Another process may have told the client what this one has yet to read.
         if since > hub.position and since > (await books.run(log.state)).head:
-            return _refused("ahead")
+            return _refused(hub, "ahead")
         try:
             missed = await _missed(hub, identity, since)
         except HistoryGap as gap:
-            return _refused(gap.reason)
+            return _refused(hub, gap.reason)
         if missed > conf().REPLAY_LIMIT:
-            return _refused("too_many")
+            return _refused(hub, "too_many")
         return Verdict(recovered=True, since=since)
 
 
@@ -162,12 +173,16 @@ def _fitting(count: int, size: int) -> int:
     return PAGE_BYTES * count // size if size else PAGE
 
 
-async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> None:
+async def catch_up(
+    hub: Leader, connection: Connection, *, awaiting: Sequence[Row] = (), says_so: bool
+) -> None:
     """Bring a connection level with the hub, and turn it live in the same step of the loop.
 
-    Says `caught_up` at the end where `says_so`. Outlives a database that is out.
+    What is `awaiting` an acknowledgement comes first, again. Says `caught_up` at the end where
+    `says_so`. Outlives a database that is out.
     """
     pages = Pages(hub)
+    await _send_again(connection, awaiting)
     try:
         while connection.position < hub.position and not connection.is_closing:
             rows = await pages.patiently_after(connection.position)
@@ -184,3 +199,10 @@ async def catch_up(hub: Leader, connection: Connection, *, says_so: bool) -> Non
     connection.is_live = True
     if says_so:
         connection.say("caught_up", {"position": hub.promised(connection)})
+
+
+async def _send_again(connection: Connection, awaiting: Sequence[Row]) -> None:
+    for row in awaiting:
+        if connection.hears(row):
+            await connection.room_for(row)
+            connection.hand_over(row, "redelivered")

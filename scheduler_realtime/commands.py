@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from .exceptions import BadFrame, InvalidMessage
 from .wire import plain
@@ -32,10 +40,21 @@ class HeartbeatData(_Data):
 
 
 class AckData(_Data):
-    """Positions of the messages that are acknowledged."""
+    """Positions of the messages that are acknowledged: at least one, and 1,000 at the most."""
 
-    ids: Annotated[list[int], Field(max_length=1000)] | None = None
-    id: int | None = None
+    ids: Annotated[list[StrictInt], Field(min_length=1, max_length=1000)] | None = None
+    id: StrictInt | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if not self.positions:
+            raise ValueError("name what is acknowledged: `id`, or `ids`")
+        return self
+
+    @property
+    def positions(self) -> frozenset[int]:
+        """All that are named, by either key."""
+        return frozenset(self.ids or ()) | ({self.id} if self.id is not None else frozenset())
 
 
 class AuthenticateData(_Data):
@@ -81,7 +100,7 @@ class Ack(_Command):
     """Messages were seen by a person."""
 
     type: Literal["ack"]
-    data: AckData = AckData()
+    data: AckData
 
 
 class Authenticate(_Command):
@@ -205,7 +224,8 @@ def _bad(error: ValidationError, frame: dict[str, Any], ref: str | None) -> BadF
         return BadFrame("unknown_type", f"{said}; there are {', '.join(NAMES)}.", ref=ref)
     # The first element of `loc` is the discriminator, the command's own name.
     fields = {
-        ".".join(map(str, fault["loc"][1:])) or "frame": fault["msg"] for fault in error.errors()
+        ".".join(map(str, fault["loc"][1:])) or "frame": fault["msg"].removeprefix("Value error, ")
+        for fault in error.errors()
     }
     detail = "; ".join(f"{name}: {message}" for name, message in sorted(fields.items()))
     return BadFrame("bad_data", detail[:500], fields=dict(list(fields.items())[:20]), ref=ref)

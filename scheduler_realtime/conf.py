@@ -72,6 +72,9 @@ class Conf:
     MESSAGE_MIN_AGE: float = 600
     """Nothing younger is trimmed: at 50 messages a second 1,000 rows are only 20 s."""
 
+    MESSAGE_RETENTION: float | None = None
+    """Messages older than this are trimmed, however few there are. None: age alone trims nothing."""
+
     REPLAY_LIMIT: int = 500
     """More missed messages than this, and reading the data afresh is cheaper than a replay."""
 
@@ -99,6 +102,7 @@ DEFAULTS = Conf()
 _KINDS: Final = {
     "int": "a whole number above 0",
     "float": "a number above 0",
+    "float | None": "a number above 0, or None",
     "bool": "True or False",
     "str": "a text",
     "str | None": "a text, or None",
@@ -145,6 +149,8 @@ def _fits(kind: str, value: Any) -> bool:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             is_usable = is_number and 0 < value < math.inf
             return is_usable and (kind == "float" or value == int(value))
+        case "float | None":
+            return value is None or _fits("float", value)
         case "bool":
             return isinstance(value, bool)
         case "Sequence[str]":
@@ -163,7 +169,7 @@ def _from_environment(entry: Field[Any], text: str) -> Any:
     """A value as an environment can carry it: lists are parted by commas, `MODELS` cannot be."""
     value: Any = text
     match str(entry.type):
-        case "int" | "float":
+        case "int" | "float" | "float | None":
             value = _number(text)
         case "bool":
             value = _FLAGS.get(text.lower(), text)

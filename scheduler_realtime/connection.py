@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,7 @@ from django.utils import timezone
 from . import close_codes, frames
 from .audience import user_group
 from .conf import conf
+from .frames import Mark
 from .identity import Identity
 from .log import Row
 from .mailbox import Item, Mailbox
@@ -24,6 +26,10 @@ from .wire import dumps, plain
 
 logger = logging.getLogger(__name__)
 
+UNCONFIRMED: Final = 1000
+"""Messages to be acknowledged of which a client may not have said yet that it has them; of more,
+the oldest are counted as delivered only once they are acknowledged."""
+
 _LATEST: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
@@ -31,7 +37,8 @@ class Connection:
     """One socket of one user. Belongs to one event loop; every method only touches memory.
 
     `position`: everything for this user up to there was put into the mailbox, or, while the
-    connection is live, up to where the hub has come. `on_abort` is called when the line is cut.
+    connection is live, up to where the hub has come. `reached`: how far the client has handled
+    what it got, as it says itself. `on_abort` is called when the line is cut.
     """
 
     def __init__(
@@ -53,6 +60,9 @@ class Connection:
         self.connected_at = timezone.now()
         self.heard_at = asyncio.get_running_loop().time()
         self.is_warned = False
+        self.reached = 0
+        self._beats = 0
+        self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=UNCONFIRMED)
         self.space = asyncio.Event()
         self.catching_up: asyncio.Task[None] | None = None
         self.mailbox = Mailbox(
@@ -99,17 +109,17 @@ class Connection:
         self.hand_over(row)
         return True
 
-    def hand_over(self, row: Row) -> None:
+    def hand_over(self, row: Row, mark: Mark | None = None) -> None:
         """Put a message into the mailbox. What it says is decided when it leaves it."""
         self.position = max(self.position, row.position)
-        self.mailbox.put(Item(text=partial(self._text, row), size=len(row.body)))
+        self.mailbox.put(Item(text=partial(self._text, row, mark), size=len(row.body)))
 
     def hand_over_early(self, row: Row) -> None:
         """Put an alert in ahead of all that waits, without a position: it comes again in its place.
 
         Where too many alerts wait already, that place has to do.
         """
-        item = Item(text=partial(self._text, row, early=True), size=len(row.body))
+        item = Item(text=partial(self._text, row, "early"), size=len(row.body))
         self.mailbox.put_ahead(item)
 
     async def room_for(self, row: Row) -> None:
@@ -117,6 +127,21 @@ class Connection:
         while not self.mailbox.has_room(len(row.body)):
             self.space.clear()
             await self.space.wait()
+
+    def beat(self) -> None:
+        """Count a heartbeat of the client."""
+        self._beats += 1
+
+    def confirm(self, position: int) -> set[int]:
+        """The client has handled everything up to there: which messages it thereby has for sure.
+
+        Only those that must be acknowledged, and each once. A redelivered one lies behind the
+        position of the client's first heartbeat whether it has come or not: the second one tells.
+        """
+        has = {each for each in self._unconfirmed if each[0] <= position and each[1] <= self._beats}
+        for each in has:
+            self._unconfirmed.remove(each)
+        return {each[0] for each in has}
 
     def carry(self, item: Item) -> None:
         """Put an ephemeral frame into the mailbox."""
@@ -161,6 +186,13 @@ class Connection:
         more = {} if fields is None else {"fields": fields}
         self.say("error", {"code": code, "detail": detail, **more}, ref)
 
+    def start_over(self, epoch: str, position: int) -> None:
+        """The log is another one, or lost what was not read yet: go on, live, from its head."""
+        self.stop_catching_up()
+        self.epoch, self.position, self.reached = epoch, position, 0
+        self._unconfirmed.clear()
+        self.is_live = True
+
     def resync(self, reason: str, position: int) -> None:
         """Tell the client to read its data afresh, and go on from a position."""
         self.position = max(self.position, position)
@@ -179,18 +211,24 @@ class Connection:
         self.mailbox.discard()
         self.close(close_codes.SLOW_READER)
 
-    def _text(self, row: Row, **more: Any) -> str | None:
+    def _text(self, row: Row, mark: Mark | None) -> str | None:
         """The frame for this user now. Outlives a message that cannot be read: the rest goes on."""
         try:
-            if not self.hears(row):
-                return None
-            if row.type == RESYNC:
-                return self._resync_text(row.data, row)
-            groups, is_cleared = self.identity.groups, self.identity.is_cleared
-            return frames.text_for(row, groups=groups, is_cleared=is_cleared, **more)
+            text = self._frame(row, mark)
         except Exception:
             logger.exception("Message %s cannot be written, so its readers resync.", row.position)
             return self._resync_text({"reason": "capture_failed"}, row)
+        if text is not None and row.ack_required and mark != "early":
+            self._unconfirmed.append((row.position, 0 if mark is None else self._beats + 2))
+        return text
+
+    def _frame(self, row: Row, mark: Mark | None) -> str | None:
+        if not self.hears(row):
+            return None
+        if row.type == RESYNC:
+            return self._resync_text(row.data, row)
+        groups, is_cleared = self.identity.groups, self.identity.is_cleared
+        return frames.text_for(row, groups=groups, is_cleared=is_cleared, mark=mark)
 
     def _resync_text(self, data: Mapping[str, Any], row: Row) -> str:
         whole = {**data, "epoch": self.epoch, "position": row.position}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -15,19 +15,25 @@ from .wire import dumps, plain
 _CHANGED = ("changes", "previous")
 
 
-def text_for(row: Row, *, groups: frozenset[str], is_cleared: bool, **more: Any) -> str | None:
+Mark = Literal["early", "redelivered"]
+"""That a frame is not in its place: ahead of it, and so without its position, or again."""
+
+
+def text_for(
+    row: Row, *, groups: frozenset[str], is_cleared: bool, mark: Mark | None = None
+) -> str | None:
     """The frame of a message for somebody in these groups, or None where there is none for them.
 
-    Encoded once for each clearance and kept with the row. `more` goes into the envelope
-    (`early=True`), with the position left out, and is not kept.
+    Encoded once for each clearance and kept with the row; a marked one is not kept.
     """
     if row.expires_at is not None and row.expires_at <= timezone.now():
         return None
     entitled = not row.groups.isdisjoint(groups)
     if not entitled and row.left_groups.isdisjoint(groups):
         return None
-    if more:
-        return dumps(_frame(row, is_cleared, entitled, None) | more)
+    if mark is not None:
+        position = None if mark == "early" else row.position
+        return dumps(_frame(row, is_cleared, entitled, position) | {mark: True})
     variant = (is_cleared or not row.protected, entitled)
     text = row.texts.get(variant)
     if text is None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from . import books, catching_up, close_codes, doorbell, servers
+from django.db import Error
+
+from . import books, catching_up, close_codes, doorbell, receipts, servers, upkeep
 from .catching_up import Resumption, Verdict
 from .conf import conf
 from .connection import Connection
+from .deliveries import Deliveries
 from .doorbell import Courier, Listening
 from .ephemeral import Ephemera
 from .exceptions import TokenRejected
+from .gathering import Gathering
 from .identity import Identity
 from .log import Page, Row, State
 from .ring import Ring
@@ -27,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 SENDS_PER_STEP: Final = 32
 """Frames handed over before the hub lets the loop do something else: about half a millisecond."""
+
+
+WRITE_OUT: Final = 3.0
+"""Seconds that the last receipts have to be written, when the process ends."""
 
 
 class Hub:
@@ -47,6 +55,8 @@ class Hub:
         self.is_draining = False
         self.generation = self._joining = 0
         self.watch = Watch(self)
+        self.deliveries = Deliveries(self)
+        self.awaiting = Gathering(receipts.awaiting)
         self._ephemera = Ephemera()
         self._courier = Courier()
         self.groups = Groups()
@@ -61,7 +71,14 @@ class Hub:
     def start(self) -> None:
         """Begin to follow the log and to hear the layer."""
         doorbell.attach(self)
-        for work in (self._advance(), self._courier.run(), self._listening.run(), self.watch.run()):
+        for work in (
+            self._advance(),
+            self._courier.run(),
+            self._listening.run(),
+            self.watch.run(),
+            self.deliveries.run(),
+            upkeep.run(),
+        ):
             self._tasks.append(self.loop.create_task(work))
         self._tail.start()
         servers.before_daphne_stops(self.drain, self.stop)
@@ -77,12 +94,21 @@ class Hub:
         """End everything that `start` began. Safe to call twice."""
         self.drain()
         self.roster.stop()
+        await self._write_out()
         doorbell.detach(self)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self._tail.join, 2)
         books.close()
+
+    async def _write_out(self) -> None:
+        """Write what clients said of their messages, if the database lets us in time."""
+        try:
+            async with asyncio.timeout(WRITE_OUT):
+                await self.deliveries.flush()
+        except (TimeoutError, Error) as error:
+            logger.warning("The last receipts of this process could not be written: %r", error)
 
     # Sockets.
 
@@ -117,17 +143,22 @@ class Hub:
         return connection
 
     def _take_in(self, connection: Connection, verdict: Verdict) -> None:
-        connection.position = self.position if verdict.since is None else verdict.since
+        connection.position = verdict.since
         self.connections.add(connection)
         self.groups.enter(connection, connection.identity.groups)
         self._listening.changed()
-        connection.welcome(self.position, recovered=verdict.recovered, reason=verdict.reason)
+        connection.welcome(
+            self.position if verdict.recovered else verdict.since,
+            recovered=verdict.recovered,
+            reason=verdict.reason,
+        )
         if verdict.reason is not None:
-            connection.resync(verdict.reason, self.settled)
-        if verdict.since is None:
-            connection.is_live = True
+            connection.resync(verdict.reason, verdict.since)
+        if verdict.recovered or verdict.awaiting or verdict.since < self.position:
+            says_so = verdict.recovered is True
+            self._catch_up(connection, awaiting=verdict.awaiting, says_so=says_so)
         else:
-            self._catch_up(connection, says_so=True)
+            connection.is_live = True
         self.roster.join(connection)
 
     def leave(self, connection: Connection) -> None:
@@ -152,8 +183,10 @@ class Hub:
         """Up to where everything for this user was put on the connection."""
         return self.settled if connection.is_live else connection.position
 
-    def _catch_up(self, connection: Connection, *, says_so: bool) -> None:
-        work = catching_up.catch_up(self, connection, says_so=says_so)
+    def _catch_up(
+        self, connection: Connection, *, awaiting: Sequence[Row] = (), says_so: bool = False
+    ) -> None:
+        work = catching_up.catch_up(self, connection, awaiting=awaiting, says_so=says_so)
         connection.stop_catching_up()
         connection.catching_up = self.loop.create_task(work)
 
@@ -184,7 +217,7 @@ class Hub:
         for count, connection in enumerate(members, start=1):
             try:
                 if not connection.offer(row):
-                    self._catch_up(connection, says_so=False)
+                    self._catch_up(connection)
             except Exception:
                 logger.exception(
                     "A socket could not take message %s; it is to resume.", row.position
@@ -242,11 +275,9 @@ class Hub:
             self._pages.get_nowait()
             self._tail.taken()
         self._begin_at(state)
+        self.deliveries.forget()
         for connection in tuple(self.connections):
-            connection.stop_catching_up()
-            connection.epoch = state.epoch
-            connection.position = state.head
-            connection.is_live = True
+            connection.start_over(state.epoch, state.head)
             connection.resync(reason, state.head)
 
     # The ephemeral road, and the doorbell. From any thread.

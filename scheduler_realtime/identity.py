@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from django.contrib.auth import get_backends, get_user_model
@@ -14,16 +14,20 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Vali
 from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
-from . import books, close_codes
-from .audience import groups_of
+from . import close_codes
+from .audience import RECEIPT_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
+from .gathering import Gathering
 from .wire import plain
 
 logger = logging.getLogger(__name__)
 
 CLEARANCE = "scheduler_realtime.view_patient_details"
 """The permission without which protected fields are left out."""
+
+WATCHING = "scheduler_realtime.view_receipt"
+"""The permission to hear who got a message, and who acknowledged it."""
 
 SUBPROTOCOL = "scheduler.v1"
 _BEARER_SUBPROTOCOL = "bearer."
@@ -49,6 +53,12 @@ class Identity:
     is_cleared: bool
     is_active: bool
     claims: Claims
+
+
+Holders = Mapping[str, frozenset[Any] | None]
+"""By permission, the primary keys of those who have it; None where only `has_perm` can tell."""
+
+_UNKNOWN: Final[Holders] = {}
 
 
 def credential_of(scope: dict[str, Any]) -> str | None:
@@ -103,7 +113,7 @@ def _unavailable() -> TokenRejected:
 
 
 def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
-    """The users behind claims, in three queries where Django's own tables decide everything.
+    """The users behind claims, in four queries where Django's own tables decide everything.
 
     None for a user that does not exist, or whose password is not the token's any more; left out
     is whom the host's own code failed for. Blocks on the database: for the books thread.
@@ -118,13 +128,14 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     rows = model._default_manager.using(router.db_for_write(model)).filter(
         **{f"{column.name}__in": [value for value in asked.values() if value is not None]}
     )
-    groups = ["groups"] if _has_groups(model) else []
+    groups = ["groups"] if has_groups(model) else []
     users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
-    cleared = _cleared([user.pk for user in users.values()])
+    keys = [user.pk for user in users.values()]
+    holders = {permission: _holders(permission, keys) for permission in (CLEARANCE, WATCHING)}
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
         try:
-            found[claim] = _identity(users.get(value), claim, cleared)
+            found[claim] = _identity(users.get(value), claim, holders)
         except Error:
             raise
         except Exception:
@@ -144,7 +155,7 @@ def _value(column: Any, key: int | str) -> Any:
     return value
 
 
-def _identity(user: Any, claims: Claims, cleared: frozenset[Any] | None) -> Identity | None:
+def _identity(user: Any, claims: Claims, holders: Holders) -> Identity | None:
     from rest_framework_simplejwt.settings import api_settings
     from rest_framework_simplejwt.utils import get_md5_hash_password
 
@@ -154,38 +165,39 @@ def _identity(user: Any, claims: Claims, cleared: frozenset[Any] | None) -> Iden
         claims.password_mark != get_md5_hash_password(user.password)
     ):
         return None
-    is_cleared = None if cleared is None else user.is_active and user.pk in cleared
-    return identity_of(user, claims, is_cleared)
+    return identity_of(user, claims, holders)
 
 
-def identity_of(
-    user: Any, claims: Claims | None = None, is_cleared: bool | None = None
-) -> Identity:
+def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNKNOWN) -> Identity:
     """What a user is and may see now. Asks the database for what is not told yet."""
-    roles = _roles(user)
+    roles = roles_of(user)
+    groups = groups_of(plain(user.pk), roles)
+    if _has(user, WATCHING, holders):
+        groups |= {RECEIPT_WATCHERS}
     return Identity(
         user_id=plain(user.pk),
         username=user.get_username(),
         roles=roles,
-        groups=groups_of(plain(user.pk), roles),
-        is_cleared=_has_clearance(user) if is_cleared is None else is_cleared,
+        groups=groups,
+        is_cleared=_has(user, CLEARANCE, holders),
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
     )
 
 
-def _roles(user: Any) -> tuple[str, ...]:
+def roles_of(user: Any) -> tuple[str, ...]:
+    """The names of a user's roles, sorted, as the host or Django's groups have them."""
     if (path := conf().ROLES) is not None:
         names = import_string(path)(user)
         if isinstance(names, str):
             raise ImproperlyConfigured(f"{path} must return a list of role names, not one text.")
     else:
-        names = [group.name for group in user.groups.all()] if _has_groups(user) else []
+        names = [group.name for group in user.groups.all()] if has_groups(user) else []
         names += ["admin"] if getattr(user, "is_superuser", False) else []
     return tuple(sorted({str(plain(name)) for name in names}))
 
 
-def _has_groups(user: Any) -> bool:
+def has_groups(user: Any) -> bool:
     """Whether a user, or the user model, has groups as Django's have them."""
     try:
         return bool(user._meta.get_field("groups").many_to_many)
@@ -193,13 +205,16 @@ def _has_groups(user: Any) -> bool:
         return False
 
 
-def _has_clearance(user: Any) -> bool:
+def _has(user: Any, permission: str, holders: Holders) -> bool:
+    known = holders.get(permission)
+    if known is not None:
+        return bool(user.is_active) and user.pk in known
     # A user model need not know permissions at all.
-    return hasattr(user, "has_perm") and bool(user.has_perm(CLEARANCE))
+    return hasattr(user, "has_perm") and bool(user.has_perm(permission))
 
 
-def _cleared(keys: Collection[Any]) -> frozenset[Any] | None:
-    """Who of these has the clearance, in one query; None where only `has_perm` can tell."""
+def _holders(permission: str, keys: Collection[Any]) -> frozenset[Any] | None:
+    """Who of these has the permission, in one query; None where only `has_perm` can tell."""
     # Not at the top: there are no models before `django.setup()`.
     from django.contrib.auth.backends import ModelBackend
     from django.contrib.auth.models import PermissionsMixin
@@ -214,7 +229,7 @@ def _cleared(keys: Collection[Any]) -> frozenset[Any] | None:
     if not tables_decide:
         return None
     # Whether they are active is asked elsewhere: not every user model has a column for it.
-    rows = ModelBackend().with_perm(CLEARANCE, is_active=None).filter(pk__in=keys)  # type: ignore[arg-type]  # None is either
+    rows = ModelBackend().with_perm(permission, is_active=None).filter(pk__in=keys)  # type: ignore[arg-type]  # None is either
     return frozenset(rows.using(router.db_for_write(model)).values_list("pk", flat=True))
 
 
@@ -227,38 +242,7 @@ def admitted(identity: Identity | None) -> Identity:
     return identity
 
 
-class _Lookup:
-    """One query for the users of all handshakes of a moment: while one runs, the next gather."""
-
-    def __init__(self) -> None:
-        self._asked: dict[Claims, asyncio.Future[Identity | None]] = {}
-        self._running: asyncio.Task[None] | None = None
-
-    async def find(self, claims: Claims) -> Identity | None:
-        future = self._asked.get(claims)
-        if future is None:
-            future = self._asked[claims] = asyncio.get_running_loop().create_future()
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
-        return await asyncio.shield(future)
-
-    async def _run(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked, {}
-            try:
-                found = await books.run(identities, list(asked))
-            except Exception as error:  # noqa: BLE001 - each who asked is told
-                for future in asked.values():
-                    future.set_exception(error)
-            else:
-                for claims, future in asked.items():
-                    if claims in found:
-                        future.set_result(found[claims])
-                    else:
-                        future.set_exception(_unavailable())
-
-
-_lookups: dict[asyncio.AbstractEventLoop, _Lookup] = {}
+_lookups: dict[asyncio.AbstractEventLoop, Gathering[Claims, Identity | None]] = {}
 
 
 async def authenticate(token: str) -> Identity:
@@ -271,11 +255,13 @@ async def authenticate(token: str) -> Identity:
     if loop not in _lookups:
         for closed in [other for other in _lookups if other.is_closed()]:
             del _lookups[closed]
-        _lookups[loop] = _Lookup()
+        _lookups[loop] = Gathering(identities)
     try:
         return admitted(await _lookups[loop].find(claims))
     except Error:
         logger.exception("No user could be looked up: the credential is refused for now.")
+        raise _unavailable() from None
+    except KeyError:
         raise _unavailable() from None
 
 

@@ -1,9 +1,8 @@
-"""The relay's turn: positions for what was committed, then trimming, in its own connection."""
+"""The relay's turn: positions for what was committed, in its own connection."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +14,6 @@ from .conf import conf
 from .folding import Entry
 
 logger = logging.getLogger(__name__)
-
-TRIM_INTERVAL: Final = 10.0
-"""Seconds between two looks for something to trim."""
 
 # A relay that is stopped while it holds the lock would hold up everybody's delivery: PostgreSQL
 # ends its transaction, and another relay goes on. Milliseconds.
@@ -70,9 +66,6 @@ class Relay:
     and the transaction keep positions contiguous.
     """
 
-    def __init__(self) -> None:
-        self._trimmed_at = time.monotonic()
-
     def prepare(self) -> None:
         """Set up the thread's connection. Call it first, and again after closing it."""
         connection = connections[log.database()]
@@ -85,7 +78,6 @@ class Relay:
 
         `is_expected`: a commit has said that something waits, so that nobody need look first.
         """
-        self._trim()
         state = None if is_expected else log.state()
         if state is not None and not state.waiting:
             return Turn(given=0, head=state.head, epoch=state.epoch)
@@ -101,10 +93,3 @@ class Relay:
         except DatabaseError:
             logger.exception("Positions could not be given with all details; trying without.")
             return _sequence(_as_written)
-
-    def _trim(self) -> None:
-        if time.monotonic() - self._trimmed_at < TRIM_INTERVAL:
-            return
-        trimmed = log.trim(keep=int(conf().MESSAGE_HISTORY_SIZE), min_age=conf().MESSAGE_MIN_AGE)
-        if trimmed < log.BATCH:
-            self._trimmed_at = time.monotonic()

@@ -96,7 +96,9 @@ class Session:
                 self._connection.say(
                     "presence_state", {"users": self._hub.roster.users()}, command.ref
                 )
-            case Ack() | CancelOptimization():
+            case Ack():
+                self._acknowledge(command)
+            case CancelOptimization():
                 detail = f"This server takes no {command.type}."
                 self._connection.complain("not_permitted", detail, ref=command.ref)
             case _:
@@ -111,8 +113,21 @@ class Session:
             page = said.get("current_page", connection.current_page)
             date = said.get("active_schedule_date", connection.active_schedule_date)
             self._hub.roster.note(connection, page, date)
-        answer = {"server_time": timezone.now(), "position": self._hub.promised(connection)}
+        promised = self._hub.promised(connection)
+        connection.beat()
+        if command.data.position is not None:
+            # A client cannot have handled what was never put on its connection.
+            self._hub.deliveries.passed(connection, min(command.data.position, promised))
+        answer = {"server_time": timezone.now(), "position": promised}
         connection.say("heartbeat_ack", answer, command.ref)
+
+    def _acknowledge(self, command: Ack) -> None:
+        """Answered with `ack_result` once it is written."""
+        if not self._hub.deliveries.acknowledge(
+            self._connection, command.data.positions, command.ref
+        ):
+            detail = "Too many acknowledgements wait to be written; send it again later."
+            self._connection.complain("rate_limited", detail, ref=command.ref)
 
     async def _authenticate(self, command: Authenticate) -> None:
         connection = self._connection

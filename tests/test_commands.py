@@ -128,6 +128,7 @@ def test_what_cannot_be_read_has_no_ref(text: str) -> None:
 
 def test_every_name_on_the_wire_is_a_command() -> None:
     needed = {
+        "ack": {"id": 1},
         "authenticate": {"token": "t"},
         "cancel_optimization": {"optimization_id": "o"},
     }

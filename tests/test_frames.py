@@ -199,7 +199,7 @@ def test_a_message_is_encoded_once_for_each_way_to_read_it(
 def test_a_frame_that_says_more_has_no_position_and_is_not_kept() -> None:
     message = row(ONE)
 
-    early = heard(message, early=True)
+    early = heard(message, mark="early")
 
     assert early["early"] is True
     assert "id" not in early

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from scheduler_realtime import log
 from scheduler_realtime.exceptions import HistoryGap
-from scheduler_realtime.log import Draft
+from scheduler_realtime.log import Bounds, Draft
 from scheduler_realtime.models import Log, Message
 from scheduler_realtime.relay import Relay
 
@@ -191,7 +191,7 @@ def test_reading_behind_the_floor_is_a_gap() -> None:
     start = log.state().head - 3
     Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
 
-    trimmed = log.trim(keep=1, min_age=600)
+    trimmed = log.trim(Bounds(keep=1, min_age=600))
 
     assert trimmed == 2
     assert log.state().floor == start + 2
@@ -209,7 +209,7 @@ def test_what_is_young_or_awaits_an_acknowledgement_is_not_trimmed() -> None:
     sequence()
     Message.objects.filter(key=waits.key).update(created_at=timezone.now() - timedelta(hours=1))
 
-    assert log.trim(keep=0, min_age=600) == 0
+    assert log.trim(Bounds(keep=0, min_age=600)) == 0
 
 
 @pytest.mark.django_db
@@ -222,7 +222,7 @@ def test_an_expired_message_need_not_wait_for_its_acknowledgement() -> None:
     sequence()
     Message.objects.update(created_at=past)
 
-    assert log.trim(keep=0, min_age=600) == 1
+    assert log.trim(Bounds(keep=0, min_age=600)) == 1
 
 
 @pytest.mark.django_db

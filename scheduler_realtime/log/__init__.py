@@ -1,22 +1,30 @@
 """The log: append in the host's transaction, give positions after it, read on from a position."""
 
+from .awaiting import Filed, at_positions, awaited, read_by_id
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
-from .upkeep import BATCH, renew_epoch, trim
+from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
 from .writing import Draft, append
 
 __all__ = [
     "BATCH",
     "PAGE",
+    "Bounds",
     "Draft",
+    "Filed",
     "Given",
     "Page",
     "Row",
     "State",
     "append",
+    "at_positions",
+    "awaited",
+    "awaited_outside",
     "database",
+    "discard",
     "read_after",
     "read_alerts_after",
+    "read_by_id",
     "renew_epoch",
     "sequence",
     "state",

@@ -35,7 +35,7 @@ READ: Final = (
     "protected",
     "scope",
 )
-"""The columns of a message that readers want, as `_row` takes them."""
+"""The columns of a message that readers want, as `row_of` takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +151,11 @@ def _read(condition: str, values: Sequence[str | int], limit: int) -> list[tuple
 
 def _rows(found: Iterable[tuple[Any, ...]]) -> tuple[Row, ...]:
     return tuple(
-        _row(*columns) for line in found if (columns := line[len(_STATE) :])[0] is not None
+        row_of(*columns) for line in found if (columns := line[len(_STATE) :])[0] is not None
     )
 
 
-def _row(
+def row_of(
     position: int,
     key: uuid.UUID | str,
     type_: str,
@@ -165,6 +165,7 @@ def _row(
     created_at: dt.datetime | str,
     *texts: str,
 ) -> Row:
+    """A message as readers have it, of the columns named in `READ`."""
     body, groups, left_groups, protected, scope_text = texts
     return Row(
         position=position,

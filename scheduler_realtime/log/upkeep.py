@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from scheduler_realtime.models import Log, Message
+from scheduler_realtime.models import Log, Message, Position, Receipt
 
+from .awaiting import Filed, filed
 from .reading import database, state
 
 BATCH: Final = 500
@@ -30,29 +33,66 @@ def renew_epoch(*, known: str | None = None) -> None:
         if known is None or str(log.epoch) == known:
             log.epoch, log.head = uuid.uuid4(), max(log.head, last)
             log.save(using=alias)
+            Position.objects.using(alias).all().delete()  # they mean nothing in another log
 
 
-def trim(*, keep: int, min_age: float, batch: int = BATCH) -> int:
-    """Delete up to `batch` messages that history need not keep. Returns how many.
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How much of the log is kept: `keep` messages, and whatever is younger than `min_age` seconds.
 
-    Kept are the last `keep`, whatever is younger than `min_age` seconds, and, until it expires,
-    whatever must be acknowledged. The floor rises first, in its own short transaction.
+    `retention`: seconds after which a message goes even so; None for never.
     """
+
+    keep: int
+    min_age: float
+    retention: float | None = None
+
+    def outside(self, head: int) -> Q:
+        """What the log need not keep, whether or not somebody must acknowledge it."""
+        now = timezone.now()
+        old = now - dt.timedelta(seconds=self.min_age)
+        gone = Q(position__lte=head - self.keep)
+        if self.retention is not None:
+            gone |= Q(created_at__lt=now - dt.timedelta(seconds=self.retention))
+        return gone & Q(created_at__lt=old, position__gt=0)
+
+
+def trim(bounds: Bounds, *, batch: int = BATCH) -> int:
+    """Delete up to `batch` messages outside the bounds. Returns how many.
+
+    Kept is, until it expires, whatever must be acknowledged.
+    """
+    outside = _outside(bounds).exclude(_awaited())
+    return _delete(list(outside.values_list("pk", "position")[:batch]))
+
+
+def awaited_outside(bounds: Bounds, *, after: int, batch: int) -> tuple[Filed, ...]:
+    """The next messages behind a position that are kept only since somebody must acknowledge them."""
+    return filed(_outside(bounds).filter(_awaited(), position__gt=after)[:batch])
+
+
+def discard(messages: Iterable[Filed]) -> int:
+    """Delete messages that nobody needs to acknowledge any more. Returns how many."""
+    return _delete([(each.id, each.position) for each in messages])
+
+
+def _outside(bounds: Bounds) -> QuerySet[Message]:
     alias = database()
-    messages = Message.objects.using(alias)
-    head = state().head
-    old = timezone.now() - dt.timedelta(seconds=min_age)
-    gone = Q(position__lte=head - keep, created_at__lt=old)
-    kept = Q(ack_required=True) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-    doomed = list(
-        messages.filter(gone)
-        .exclude(kept)
-        .order_by("position")
-        .values_list("pk", "position")[:batch]
-    )
+    return Message.objects.using(alias).filter(bounds.outside(state().head)).order_by("position")
+
+
+def _awaited() -> Q:
+    return Q(ack_required=True) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+def _delete(doomed: Sequence[tuple[int, int | None]]) -> int:
+    """The floor rises first, in its own short transaction: who reads meanwhile sees a gap."""
     if not doomed:
         return 0
+    alias = database()
     floor = max(position for _, position in doomed if position is not None)
     Log.objects.using(alias).filter(pk=1, floor__lt=floor).update(floor=floor)
-    messages.filter(pk__in=[pk for pk, _ in doomed]).delete()
+    ids = [pk for pk, _ in doomed]
+    Receipt.objects.using(alias).filter(message_id__in=ids).delete()
+    Message.objects.using(alias).filter(pk__in=ids).delete()
     return len(doomed)

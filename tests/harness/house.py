@@ -11,9 +11,11 @@ from typing import Any
 from scheduler_realtime.catching_up import Resumption
 from scheduler_realtime.connection import Connection
 from scheduler_realtime.exceptions import HistoryGap
+from scheduler_realtime.gathering import Gathering
 from scheduler_realtime.hub import Hub
 from scheduler_realtime.identity import Claims, Identity
 from scheduler_realtime.log import Page, Row, State
+from scheduler_realtime.receipts import Listener
 from tests.harness.line import Line, until
 
 NURSE = frozenset({"everyone", "user.1", "role.nurse"})
@@ -41,6 +43,7 @@ def row(
     *,
     groups: Iterable[str] = ("everyone",),
     body: str | None = None,
+    ack_required: bool = False,
     **data: Any,
 ) -> Row:
     """A message of the log."""
@@ -49,7 +52,7 @@ def row(
         key=str(uuid.uuid4()),
         type=type,
         actor=None,
-        ack_required=False,
+        ack_required=ack_required,
         expires_at=None,
         created_at=dt.datetime.now(dt.UTC),
         body=json.dumps({"n": position} | data) if body is None else body,
@@ -85,6 +88,7 @@ class House:
         self.reads = 0
         self.faults: list[Exception] = []
         self.hub = Hub()
+        self.hub.awaiting = Gathering(self.awaiting)
 
     def open(self) -> None:
         """Start the hub at the log's head."""
@@ -104,6 +108,17 @@ class House:
             raise HistoryGap("trimmed")
         found = [row for row in self.rows if row.position > position]
         return Page(rows=tuple(found[:limit]), state=self.state())
+
+    def awaiting(self, listeners: Iterable[Listener]) -> dict[Listener, tuple[Row, ...]]:
+        """As `receipts.awaiting`, where nobody has acknowledged anything."""
+        return {
+            listener: tuple(
+                row
+                for row in self.rows
+                if row.ack_required and not row.groups.isdisjoint(listener[1])
+            )
+            for listener in listeners
+        }
 
     def publish(self, *rows: Row) -> None:
         """Append to the log, and hand it to the hub as the tail does."""

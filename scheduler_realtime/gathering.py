@@ -1,0 +1,48 @@
+"""Gathering: one call for all who ask in a moment, however many they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+from . import books
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Gathering(Generic[K, V]):
+    """Answers many askers by one call in the books thread: while one runs, the next gather.
+
+    `call` gets the keys asked for and returns what it found by key. Belongs to one event loop.
+    """
+
+    def __init__(self, call: Callable[[list[K]], Mapping[K, V]]) -> None:
+        self._call = call
+        self._asked: dict[K, asyncio.Future[V]] = {}
+        self._running: asyncio.Task[None] | None = None
+
+    async def find(self, key: K) -> V:
+        """What the call found for the key. Raises what it raised, or `KeyError` for nothing."""
+        future = self._asked.get(key)
+        if future is None:
+            future = self._asked[key] = asyncio.get_running_loop().create_future()
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return await asyncio.shield(future)
+
+    async def _run(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            try:
+                found = await books.run(self._call, list(asked))
+            except Exception as error:  # noqa: BLE001 - each who asked is told
+                for future in asked.values():
+                    future.set_exception(error)
+            else:
+                for key, future in asked.items():
+                    if key in found:
+                        future.set_result(found[key])
+                    else:
+                        future.set_exception(KeyError(key))

@@ -1,0 +1,87 @@
+"""What in the log still awaits somebody's acknowledgement, whatever its age."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils import timezone
+
+from scheduler_realtime.models import Message
+
+from .reading import READ, Row, database, row_of
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filed:
+    """A message with its position, without its payload: enough to say whose it is."""
+
+    id: int
+    position: int
+    type: str
+    actor: str | None
+    ack_required: bool
+    groups: frozenset[str]
+    left_groups: frozenset[str]
+
+    def is_visible_to(self, groups: frozenset[str]) -> bool:
+        """Whether somebody in these groups may see it."""
+        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
+
+
+def awaited() -> tuple[Filed, ...]:
+    """The messages that must be acknowledged and have not expired, in order."""
+    return filed(_messages().filter(ack_required=True, position__gt=0).filter(_unexpired()))
+
+
+def at_positions(positions: Collection[int]) -> dict[int, Filed]:
+    """The messages at these positions, expired ones too, by position; none for what is not there."""
+    found: dict[int, Filed] = {}
+    # Beyond what a column holds there is nothing, and SQLite would raise.
+    asked = sorted(each for each in positions if 0 < each < 2**63)
+    for start in range(0, len(asked), _PAGE):
+        page = _messages().filter(position__in=asked[start : start + _PAGE])
+        found |= {each.position: each for each in filed(page)}
+    return found
+
+
+def read_by_id(ids: Collection[int]) -> dict[int, Row]:
+    """Whole messages by primary key; those that were trimmed meanwhile are left out."""
+    found: dict[int, Row] = {}
+    listed = list(ids)
+    for start in range(0, len(listed), _PAGE):
+        page = _messages().filter(pk__in=listed[start : start + _PAGE])
+        for key, *columns in page.values_list("pk", *READ):
+            found[key] = row_of(*columns)
+    return found
+
+
+def _messages() -> models.QuerySet[Message]:
+    return Message.objects.using(database()).order_by("position")
+
+
+def _unexpired() -> models.Q:
+    return models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+
+
+def filed(messages: models.QuerySet[Message]) -> tuple[Filed, ...]:
+    """Messages that have a position, in the order of the query."""
+    columns = messages.values_list(
+        "pk", "position", "type", "actor", "ack_required", "groups", "left_groups"
+    )
+    return tuple(
+        Filed(
+            id=key,
+            position=position or 0,
+            type=type_,
+            actor=actor,
+            ack_required=ack_required,
+            groups=frozenset(json.loads(groups)),
+            left_groups=frozenset(json.loads(left_groups)),
+        )
+        for key, position, type_, actor, ack_required, groups, left_groups in columns
+    )

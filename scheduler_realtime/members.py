@@ -1,0 +1,83 @@
+"""Members: the users that groups stand for now, whether or not anybody of them is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import models, router
+
+from .audience import EVERYONE, role_group, user_group
+from .conf import conf
+from .identity import has_groups, roles_of
+from .wire import plain
+
+_USER = user_group("")
+_PAGE = 500
+
+
+def members_of(groups: Collection[str]) -> frozenset[Any]:
+    """The primary keys of the active users in any of these groups.
+
+    A few queries where roles are Django's groups; with `ROLES` of the host's own, its function is
+    asked for every active user.
+    """
+    users = _active_users()
+    if EVERYONE in groups:
+        return frozenset(users.values_list("pk", flat=True))
+    found = _named(users, groups)
+    if all(name.startswith(_USER) for name in groups):
+        return found
+    if conf().ROLES is not None or any(name.startswith("user-hash.") for name in groups):
+        return found | frozenset(_asked_one_by_one(users, groups))
+    return found | _by_role(users, groups)
+
+
+def _active_users() -> models.QuerySet[Any]:
+    model = get_user_model()
+    users = model._default_manager.using(router.db_for_write(model)).order_by()
+    return users.filter(is_active=True) if _has_column(model, "is_active") else users
+
+
+def _has_column(model: Any, name: str) -> bool:
+    try:
+        return bool(model._meta.get_field(name).concrete)
+    except FieldDoesNotExist:
+        return False
+
+
+def _named(users: models.QuerySet[Any], groups: Collection[str]) -> frozenset[Any]:
+    keys = []
+    column: Any = users.model._meta.pk
+    for name in groups:
+        if name.startswith(_USER):
+            try:
+                keys.append(column.to_python(name.removeprefix(_USER)))
+            except ValidationError:
+                continue  # nobody has such a key
+    found: set[Any] = set()
+    for start in range(0, len(keys), _PAGE):
+        page = users.filter(pk__in=keys[start : start + _PAGE])
+        found.update(page.values_list("pk", flat=True))
+    return frozenset(found)
+
+
+def _by_role(users: models.QuerySet[Any], groups: Collection[str]) -> frozenset[Any]:
+    condition = models.Q(pk__in=())
+    if role_group("admin") in groups and _has_column(users.model, "is_superuser"):
+        condition |= models.Q(is_superuser=True)
+    if has_groups(users.model):
+        kind: Any = users.model._meta.get_field("groups").related_model
+        names = kind._default_manager.using(users.db).values_list("name", flat=True)
+        condition |= models.Q(groups__name__in=[n for n in names if role_group(n) in groups])
+    return frozenset(users.filter(condition).values_list("pk", flat=True))
+
+
+def _asked_one_by_one(users: models.QuerySet[Any], groups: Collection[str]) -> Iterator[Any]:
+    rows = users.prefetch_related("groups") if has_groups(users.model) else users
+    for user in rows.iterator(chunk_size=_PAGE):
+        own = {user_group(plain(user.pk)), *map(role_group, roles_of(user))}
+        if not own.isdisjoint(groups):
+            yield user.pk
