@@ -11,5 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     re_path(r"^api/token/?$", TokenObtainPairView.as_view(), name="token"),
     re_path(r"^api/token/refresh/?$", TokenRefreshView.as_view(), name="token-refresh"),
+    path("api/ws/", include("scheduler_realtime.api.urls")),
     path("api/", include("project.scheduling.urls")),
 ]

@@ -146,7 +146,7 @@ class Deliveries:
     def _answer(self, ask: _Ask, taken: frozenset[int]) -> None:
         answer = {"acknowledged": sorted(taken), "unknown": sorted(ask.ids - taken)}
         ask.connection.say("ack_result", answer, ask.ref)
-        if taken:
+        if taken and ask.generation == self._hub.generation:
             self.passed(ask.connection, min(max(taken), ask.connection.position))
 
     async def _flush_delivered(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import Error
 
-from . import books, catching_up, close_codes, doorbell, receipts, servers, upkeep
+from . import books, catching_up, close_codes, doorbell, news, receipts, servers, upkeep
 from .catching_up import Resumption, Verdict
 from .conf import conf
 from .connection import Connection
@@ -71,6 +71,7 @@ class Hub:
     def start(self) -> None:
         """Begin to follow the log and to hear the layer."""
         doorbell.attach(self)
+        news.follow(self)
         for work in (
             self._advance(),
             self._courier.run(),
@@ -96,6 +97,7 @@ class Hub:
         self.roster.stop()
         await self._write_out()
         doorbell.detach(self)
+        news.unfollow(self)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
@@ -203,6 +205,7 @@ class Hub:
                     await self._take(row, generation)
             finally:
                 self._tail.taken()
+                news.reach(self.epoch, self.position)
 
     async def _take(self, row: Row, generation: int) -> None:
         self.ring.append(row)
@@ -254,6 +257,7 @@ class Hub:
         self.epoch = state.epoch
         self.ring.restart(state.head)
         self.generation += 1
+        news.reach(self.epoch, self.position)
 
     def _on_page(self, page: Page, read_at: float) -> None:
         self.watch.read_at = read_at

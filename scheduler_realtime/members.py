@@ -14,7 +14,7 @@ from .conf import conf
 from .identity import has_groups, roles_of
 from .wire import plain
 
-_USER = user_group("")
+_USER = "user."
 _PAGE = 500
 
 
@@ -30,7 +30,7 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
     found = _named(users, groups)
     if all(name.startswith(_USER) for name in groups):
         return found
-    if conf().ROLES is not None or any(name.startswith("user-hash.") for name in groups):
+    if conf().ROLES is not None or any(not name.startswith((_USER, "role")) for name in groups):
         return found | frozenset(_asked_one_by_one(users, groups))
     return found | _by_role(users, groups)
 

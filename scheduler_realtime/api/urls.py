@@ -1,0 +1,18 @@
+"""The paths of the REST API, with and without a trailing slash.
+
+path("api/ws/", include("scheduler_realtime.api.urls"))
+"""
+
+from __future__ import annotations
+
+from rest_framework.routers import SimpleRouter
+
+from .messages import MessageViewSet
+
+app_name = "scheduler_realtime"
+
+router = SimpleRouter()
+router.trailing_slash = "/?"
+router.register("messages", MessageViewSet, basename="message")
+
+urlpatterns = router.urls
