@@ -64,6 +64,13 @@ class Surgery(models.Model):
     objects = RealtimeManager()
 """
 
+FIRST_READ = """
+import django
+django.setup()
+from django.test import Client
+print(Client().get("/api/ws/messages").status_code)
+"""
+
 FIRST_SAVE = """
 from datetime import timedelta
 
@@ -98,7 +105,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("host")
     written = {
         "yourproject/__init__.py": "",
-        "yourproject/urls.py": "urlpatterns = []\n",
+        "yourproject/urls.py": "urlpatterns = []\n" + FILES["urls.py"],
         "yourproject/settings.py": BARE_SETTINGS + FILES["settings.py"],
         "yourproject/asgi.py": FILES["asgi.py"],
         "surgeries/__init__.py": "",
@@ -150,6 +157,10 @@ def test_the_asgi_application_of_that_host_loads(host: Path) -> None:
     said = run(host, "-c", "from yourproject.asgi import application; print(type(application))")
 
     assert "RealtimeApplication" in said
+
+
+def test_that_host_serves_the_log_to_nobody_unknown(host: Path) -> None:
+    assert run(host, "-c", FIRST_READ).strip() == "401"
 
 
 @pytest.mark.parametrize("text", [text for _, text in PYTHON])

@@ -26,9 +26,9 @@ class MessageQuery(serializers.Serializer):
 class MomentField(serializers.DateTimeField):
     """A moment as the protocol writes it, in UTC, whatever the host's time zone."""
 
-    def to_representation(self, value: dt.datetime | None) -> str | None:
+    def to_representation(self, value: dt.datetime) -> str:
         """As `2026-01-15T10:30:00.123Z`."""
-        return None if value is None else utc_text(value)
+        return utc_text(value)
 
 
 class ReceiptSerializer(serializers.Serializer):
