@@ -114,3 +114,35 @@ def test_a_board_without_the_clearance_shows_no_patient(
     text = browser.execute_script("return document.documentElement.outerHTML")
     assert row["patient_name"] not in text
     assert "Secret" not in text
+
+
+def banners(browser: Chrome) -> int:
+    return len(browser.find_elements(By.CSS_SELECTOR, "#notices .banner"))
+
+
+def test_an_alert_that_is_acknowledged_on_one_screen_goes_on_the_other_and_stays_gone(
+    embedded_site: Site, open_browser: Callable[[], Chrome]
+) -> None:
+    desk, phone = open_browser(), open_browser()
+    for browser in (desk, phone):
+        open_board(browser, embedded_site, "nurse")
+    embedded_site.shell(FIRE)
+    for browser in (desk, phone):
+        wait(browser, lambda page: banners(page) == 1)
+
+    desk.find_element(By.CSS_SELECTOR, "#notices button").click()
+
+    wait(phone, lambda page: banners(page) == 0)
+    desk.refresh()
+    wait(desk, lambda page: line_of(page) == "live")
+    embedded_site.shell(FIRE)
+    wait(desk, banners)
+    assert banners(desk) == 1
+
+
+FIRE = """
+from scheduler_realtime import broadcast_emergency_alert
+broadcast_emergency_alert(
+    emergency_id="e", emergency_type="fire", priority="high", description="Fire in room 2"
+)
+"""

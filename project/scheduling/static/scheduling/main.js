@@ -57,14 +57,27 @@ function update(frame) {
   });
 }
 
+/** @type {number | string | undefined} */
+let self;
+
+function welcome({ data }) {
+  self = data.user_id;
+  if (data.recovered !== true) load();
+}
+
+function receipt({ data }) {
+  if (data.user_id === self && data.state === "acknowledged") notices.acknowledged(data.id);
+}
+
 const HANDLERS = new Map([
-  ["welcome", ({ data }) => data.recovered === true || load()],
+  ["welcome", welcome],
   ["resync", load],
   ["schedule_update", update],
   ["presence_state", ({ data }) => presence.replace(data.users)],
   ["user_presence", ({ data }) => presence.hear(data)],
   ["emergency_alert", (frame) => notices.emergency(frame)],
   ["system_notification", (frame) => notices.notification(frame)],
+  ["receipt_update", receipt],
   ["optimization_progress", (frame) => notices.progress(frame)],
   [
     "conflict_notification",

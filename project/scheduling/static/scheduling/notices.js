@@ -38,6 +38,16 @@ export class Notices {
     this.#show({ id, key, kind: severity ?? "info", title, text, mustAcknowledge });
   }
 
+  /**
+   * The user has acknowledged a message, here or on another device.
+   * @param {number} id
+   */
+  acknowledged(id) {
+    for (const [name, shown] of this.#shown) {
+      if (shown.id === id) this.#remove(name);
+    }
+  }
+
   /** @param {Frame} frame */
   progress({ data }) {
     const score = data.best_score == null ? "" : `, best score ${data.best_score}`;
@@ -70,10 +80,14 @@ export class Notices {
   }
 
   #close(name, mustAcknowledge) {
-    const { banner, id } = this.#shown.get(name);
-    banner.remove();
+    const { id } = this.#shown.get(name);
+    this.#remove(name);
+    if (mustAcknowledge && id) this.#acknowledge(id);
+  }
+
+  #remove(name) {
+    this.#shown.get(name).banner.remove();
     this.#shown.delete(name);
     this.#read.add(name);
-    if (mustAcknowledge && id) this.#acknowledge(id);
   }
 }
