@@ -15,6 +15,8 @@ from typing import ParamSpec, TypeVar
 
 from django.db import Error, connections
 
+from . import files
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -32,6 +34,7 @@ async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 def _keeping_connection(call: Callable[[], R]) -> R:
     try:
+        files.leave_replaced()
         return call()
     except Error:
         # A backend that was killed leaves a connection that fails on every query until closed.
