@@ -13,12 +13,14 @@ class Log(models.Model):
     """The one row that says which log this is and how far it goes.
 
     `epoch` names the log: positions of another epoch mean nothing here. `head` is the last
-    position given, `floor` the last one that may have been trimmed away.
+    position given, `floor` the last one that may have been trimmed away. `home` is the database
+    in which it was seen last, as that tells its own identity; empty where none does.
     """
 
     epoch = models.UUIDField(default=uuid.uuid4)
     head = models.BigIntegerField(default=0)
     floor = models.BigIntegerField(default=0)
+    home = models.CharField(max_length=128, default="")
 
     class Meta:
         verbose_name = _("log")

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from django.db import connections
 
-from . import doorbell, log
+from . import doorbell, files, log
 from .conf import conf
 from .exceptions import HistoryGap
 from .relay import Relay, Turn
@@ -48,8 +48,8 @@ class Tail(threading.Thread):
         self._is_stopping = False
         self._credits = threading.Semaphore(AHEAD)
         self._relay = Relay()
-        self._position: int | None = None
-        self._epoch = ""
+        self._place: log.Place | None = None
+        self._recognised_on: object = None
         self._failures = 0
 
     def wake(self) -> None:
@@ -97,65 +97,74 @@ class Tail(threading.Thread):
 
     def _read_first(self) -> float:
         """Woken: where another relay rang, what it gave positions to waits for nothing else."""
-        if not self._is_expecting and self._reader is not None and self._position is not None:
-            self._relay.prepare()
-            self._follow(self._reader, Turn(given=0))
-            return 0
-        return self._turn()
+        if self._is_expecting or self._reader is None:
+            return self._turn()
+        place = self._connect()
+        self._follow(self._reader, place, Turn(given=0))
+        return 0
 
     def _turn(self) -> float:
         is_expected, self._is_expecting = self._is_expecting, False
-        self._relay.prepare()
+        place = self._connect()
         turn = self._relay.turn(is_expected=is_expected)
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
         if self._reader is not None:
-            self._follow(self._reader, turn)
+            self._follow(self._reader, place, turn)
         if turn.is_busy:
             return BUSY_PAUSE
         # What was committed during the turn wakes us; a full turn may have left some over.
         return 0 if turn.given else conf().LOOK_INTERVAL
 
-    def _follow(self, reader: Reader, turn: Turn) -> None:
+    def _connect(self) -> log.Place:
+        """Where we stand, on a connection to the log we know: a new one is asked before it is used."""
+        files.leave_replaced()
+        self._relay.prepare()
+        connection = connections[log.database()]
+        if self._place is None or connection.connection is not self._recognised_on:
+            self._place = self._recognise(self._place)
+            self._recognised_on = connection.connection
+        return self._place
+
+    def _recognise(self, known: log.Place | None, gap: str | None = None) -> log.Place:
+        """Find the log, and where to go on: at its head, where it is another one or has a gap."""
+        seen = log.recognise(known, is_broken=gap in ("ahead", "epoch_changed"))
+        is_same = known is not None and known.epoch == seen.state.epoch
+        if known is not None and is_same and gap is None:
+            return known
+        if self._reader is not None:
+            if known is None:
+                self._reader.start_at(seen.state)
+            else:
+                self._reader.replaced(seen.state, (is_same and gap) or "epoch_changed")
+        return seen.head
+
+    def _follow(self, reader: Reader, place: log.Place, turn: Turn) -> None:
         """Read on, where there is something: an idle look is one statement."""
         read_at = time.monotonic()
-        if self._position is None:
-            state = log.state()
-            self._position, self._epoch = state.head, state.epoch
-            reader.start_at(state)
-        if (turn.head, turn.epoch) == (self._position, self._epoch):
+        if (turn.head, turn.epoch) == (place.position, place.epoch):
             reader.seen(read_at)
             return
         try:
-            while self._read_page(reader) and not self._is_stopping:
-                pass
+            self._read_on(reader, place)
         except HistoryGap as gap:
-            self._start_over(reader, log.state(), gap.reason)
+            self._place = self._recognise(self._place, gap.reason)
 
-    def _read_page(self, reader: Reader) -> bool:
-        """Read one page behind the position, and say whether there may be another."""
-        read_at = time.monotonic()
-        page = log.read_after(self._position or 0)
-        if page.state.epoch != self._epoch:
-            self._start_over(reader, page.state, "epoch_changed")
-            return False
-        self._hand_over(reader, page, read_at)
-        return len(page.rows) == log.PAGE
-
-    def _hand_over(self, reader: Reader, page: log.Page, read_at: float) -> None:
-        if page.rows:
-            self._position = page.rows[-1].position
-            if len(page.rows) == log.PAGE:  # a long way to go: alerts do not wait for it
-                alerts = log.read_alerts_after(self._position)
+    def _read_on(self, reader: Reader, place: log.Place) -> None:
+        """Read and hand over what lies behind a place, page by page."""
+        is_full = True
+        while is_full and not self._is_stopping:
+            read_at = time.monotonic()
+            page = log.read_after(place.position, key=place.key)
+            if page.state.epoch != place.epoch:
+                raise HistoryGap("epoch_changed")
+            is_full = len(page.rows) == log.PAGE
+            if page.rows:
+                place = place.after(page.rows[-1])
+            if is_full:  # a long way to go: alerts do not wait for it
+                alerts = log.read_alerts_after(place.position)
                 if alerts:
                     reader.alert(alerts)
-        self._credits.acquire()
-        reader.arrive(page, read_at)
-
-    def _start_over(self, reader: Reader, state: log.State, reason: str) -> None:
-        """The log is not the one we knew, or lost what we had not read: begin at its head."""
-        if reason == "ahead":
-            log.renew_epoch(known=self._epoch)
-            state, reason = log.state(), "epoch_changed"
-        self._position, self._epoch = state.head, state.epoch
-        reader.replaced(state, reason)
+            self._credits.acquire()
+            self._place = place  # not before: what fails above is read again
+            reader.arrive(page, read_at)

@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome
 from scheduler_realtime import catching_up, log
 from scheduler_realtime import hub as hubs
 from scheduler_realtime import mailbox as mailboxes
+from scheduler_realtime.models import Log, Message
 from tests.harness import backend, browser, opening
 from tests.harness.app_server import KINDS, Kind
 from tests.harness.box import Box
@@ -227,6 +228,14 @@ def open_browser() -> Iterator[Callable[[], Chrome]]:
     """`open_browser()`: a fresh headless Chromium each time; all quit with the test."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(browser.opened())
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> None:
+    """A database in which commits are real, with a log that begins at 0."""
+    Log.objects.all().delete()
+    Message.objects.all().delete()
+    log.state()
 
 
 @pytest.fixture

@@ -54,14 +54,6 @@ def in_threads(*works: Callable[[], None]) -> None:
         raise faults[0]
 
 
-@pytest.fixture
-def committed(transactional_db: None) -> None:
-    """A database in which commits are real, with a log that begins at 0."""
-    Log.objects.all().delete()
-    Message.objects.all().delete()
-    log.state()
-
-
 @pytest.mark.django_db
 def test_a_message_has_no_position_until_a_relay_has_given_it_one() -> None:
     before = log.state()

@@ -3,6 +3,7 @@
 from .awaiting import Filed, at_positions, awaited, read_by_id
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
+from .recognition import Place, Sighting, look, recognise
 from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
 from .writing import Draft, append
 
@@ -14,7 +15,9 @@ __all__ = [
     "Filed",
     "Given",
     "Page",
+    "Place",
     "Row",
+    "Sighting",
     "State",
     "append",
     "at_positions",
@@ -22,9 +25,11 @@ __all__ = [
     "awaited_outside",
     "database",
     "discard",
+    "look",
     "read_after",
     "read_alerts_after",
     "read_by_id",
+    "recognise",
     "renew_epoch",
     "sequence",
     "state",

@@ -19,7 +19,8 @@ from scheduler_realtime.models import Log, Message
 PAGE: Final = 500
 """Rows read at once: about a megabyte."""
 
-_STATE: Final = ("epoch", "head", "floor")
+STATE: Final = ("epoch", "head", "floor")
+"""The columns of the log's own row that say where it stands, as `to_state` takes them."""
 
 READ: Final = (
     "position",
@@ -104,24 +105,28 @@ def state() -> State:
     if found is None:
         Log.objects.using(database()).bulk_create([Log(pk=1)], ignore_conflicts=True)
         return state()
-    return _state(*found)
+    return to_state(*found)
 
 
-def read_after(position: int, *, limit: int = PAGE) -> Page:
+def read_after(position: int, *, limit: int = PAGE, key: str | None = None) -> Page:
     """The messages behind a position, in order. Raises `HistoryGap` where some are gone.
 
     Rows and floor come from one statement, and so from one moment: a floor beyond the position
-    means that between the two some may have been trimmed.
+    means that between the two some may have been trimmed. Where the `key` of the message at the
+    position is given, and another one stands there, the log was restored behind it: what follows
+    belongs to a history that the reader does not know.
     """
-    found = _read("position > %s", [position], limit)
+    found = _read("position > %s", [position], limit, known=position if key else None)
     if not found:
         state()  # makes the log
-        return read_after(position, limit=limit)
-    now = _state(*found[0][: len(_STATE)])
+        return read_after(position, limit=limit, key=key)
+    now = to_state(*found[0][: len(STATE)])
     if now.floor > position:
         raise HistoryGap("trimmed")
     if now.head < position:
         raise HistoryGap("ahead")
+    if key is not None and to_key(found[0][-1]) not in (None, key):
+        raise HistoryGap("epoch_changed")
     return Page(rows=_rows(found), state=now)
 
 
@@ -130,28 +135,33 @@ def read_alerts_after(position: int) -> tuple[Row, ...]:
     return _rows(_read("position > %s AND type = %s", [position, EmergencyAlert.type], PAGE))
 
 
-def _read(condition: str, values: Sequence[str | int], limit: int) -> list[tuple[Any, ...]]:
+def _read(
+    condition: str, values: Sequence[str | int], limit: int, known: int | None = None
+) -> list[tuple[Any, ...]]:
     """The log's own row beside each message that fits; beside nothing where none does.
 
     The limit stands inside: outside it, PostgreSQL would sort the whole backlog for each page.
+    The last column is the key of the message at the known position.
     """
     connection = connections[database()]
     quote = connection.ops.quote_name
-    columns = ", ".join([f"l.{name}" for name in _STATE] + [f"m.{quote(name)}" for name in READ])
+    message = quote(Message._meta.db_table)
+    columns = ", ".join([f"l.{name}" for name in STATE] + [f"m.{quote(name)}" for name in READ])
+    key = "NULL" if known is None else f"(SELECT k.key FROM {message} k WHERE k.position = %s)"  # noqa: S608
     sql = (
-        f"SELECT {columns} FROM {quote(Log._meta.db_table)} l LEFT JOIN ("  # noqa: S608
-        f"SELECT * FROM {quote(Message._meta.db_table)} WHERE {condition}"
+        f"SELECT {columns}, {key} FROM {quote(Log._meta.db_table)} l LEFT JOIN ("  # noqa: S608
+        f"SELECT * FROM {message} WHERE {condition}"
         " ORDER BY position LIMIT %s) m ON true WHERE l.id = 1 ORDER BY m.position"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, limit])
+        cursor.execute(sql, [*([] if known is None else [known]), *values, limit])
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 
 def _rows(found: Iterable[tuple[Any, ...]]) -> tuple[Row, ...]:
     return tuple(
-        row_of(*columns) for line in found if (columns := line[len(_STATE) :])[0] is not None
+        row_of(*columns) for line in found if (columns := line[len(STATE) : -1])[0] is not None
     )
 
 
@@ -189,5 +199,11 @@ def _moment(value: dt.datetime | str) -> dt.datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
 
 
-def _state(epoch: uuid.UUID | str, head: int, floor: int, waiting: object = False) -> State:
+def to_state(epoch: uuid.UUID | str, head: int, floor: int, waiting: object = False) -> State:
+    """The log's own row as a state."""
     return State(epoch=str(uuid.UUID(str(epoch))), head=head, floor=floor, waiting=bool(waiting))
+
+
+def to_key(found: uuid.UUID | str | None) -> str | None:
+    """A message's key as it goes on the wire; SQLite has it without hyphens."""
+    return None if found is None else str(uuid.UUID(str(found)))

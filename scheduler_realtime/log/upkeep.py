@@ -6,10 +6,10 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from scheduler_realtime.models import Log, Message, Position, Receipt
@@ -21,19 +21,24 @@ BATCH: Final = 500
 """Rows trimmed by one statement: it never blocks an append for long."""
 
 
-def renew_epoch(*, known: str | None = None) -> None:
-    """Say that this is another log than anybody knew: after a restore from a dump.
+def renew_epoch(*, known: str | None = None, home: str = "") -> None:
+    """Say that this is another log than anybody knew: after a restore.
 
-    With `known`, only where that is still its epoch: of many who notice, one renews it.
+    With `known`, only where that is still its epoch: of many who notice, one renews it. `home` is
+    the database it is in now, where that can be told.
     """
+    state()  # there is one
     alias = database()
-    with transaction.atomic(using=alias):
-        last = Message.objects.using(alias).aggregate(last=Max("position"))["last"] or 0
-        log = Log.objects.using(alias).select_for_update().get(pk=1)
-        if known is None or str(log.epoch) == known:
-            log.epoch, log.head = uuid.uuid4(), max(log.head, last)
-            log.save(using=alias)
-            Position.objects.using(alias).all().delete()  # they mean nothing in another log
+    last = Message.objects.using(alias).aggregate(last=Max("position"))["last"] or 0
+    # A restore in parts may have left the head behind the messages; nobody may be given their
+    # positions again.
+    facts: dict[str, Any] = {"epoch": uuid.uuid4(), "head": Greatest("head", last)}
+    if home:
+        facts["home"] = home
+    asked = Log.objects.using(alias).filter(pk=1)
+    # One statement: nobody who is stopped in between holds up those who give positions.
+    if (asked if known is None else asked.filter(epoch=known)).update(**facts):
+        Position.objects.using(alias).all().delete()  # they mean nothing in another log
 
 
 @dataclass(frozen=True, kw_only=True)
