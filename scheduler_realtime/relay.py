@@ -88,8 +88,12 @@ class Relay:
 
     def _sequence(self) -> log.Given | None:
         """One transaction of positions. What a host's code or tables get wrong costs details only."""
+        connection = connections[log.database()]
+        used = connection.connection
         try:
             return _sequence(affected.complete)
         except DatabaseError:
+            if connection.connection is not used:
+                raise  # on another one, nobody knows yet whether it leads to the same log
             logger.exception("Positions could not be given with all details; trying without.")
             return _sequence(_as_written)

@@ -70,6 +70,24 @@ def test_details_that_fail_in_the_database_delay_no_position(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_no_position_is_given_on_a_connection_that_nobody_has_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose_the_connection(entries: Any) -> None:
+        connection.connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    monkeypatch.setattr(affected, "complete", lose_the_connection)
+    log.append([draft()])
+
+    with pytest.raises(DatabaseError):
+        Relay().turn()
+
+    assert log.state().waiting
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_out_fails_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     def out(**options: Any) -> None:
         raise DatabaseError("out")
