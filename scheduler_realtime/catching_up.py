@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from urllib.parse import parse_qs
@@ -84,7 +84,9 @@ class Resumption:
     def of(cls, query: bytes) -> Resumption:
         """Read it off a handshake's query string."""
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-        return cls(since=given.get("since", [None])[0], epoch=given.get("epoch", [None])[0])
+        # What is given twice is joined to something that is neither a number nor an epoch.
+        wish = {name: ",".join(given[name]) for name in ("since", "epoch") if name in given}
+        return cls(**wish)
 
     async def judge(self, hub: Leader, identity: Identity) -> Verdict:
         """Whether everything this user missed can be sent again: all of it, or nothing.
@@ -109,16 +111,11 @@ class Resumption:
     async def _judge(self, hub: Leader, identity: Identity) -> Verdict:
         if self.since is None:
             return Verdict(since=hub.position)
-        if not (self.since.isascii() and self.since.isdigit()) or len(self.since) > 19:
-            return _refused(hub, "bad_since")
-        since = int(self.since)
-        if since > _LARGEST:
+        since = _position(self.since)
+        if since is None:
             return _refused(hub, "bad_since")
         if self.epoch != hub.epoch:
             return _refused(hub, "epoch_changed")
-        # Another process may have told the client what this one has yet to read.
-        if since > hub.position and since > (await books.run(log.state)).head:
-            return _refused(hub, "ahead")
         try:
             missed = await _missed(hub, identity, since)
         except HistoryGap as gap:
@@ -128,8 +125,24 @@ class Resumption:
         return Verdict(recovered=True, since=since)
 
 
+def _position(text: str) -> int | None:
+    """The position that a client wrote, if it is one: plain digits, no larger than the log's own."""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(_LARGEST)):
+        return None
+    return position if (position := int(text)) <= _LARGEST else None
+
+
 async def _missed(hub: Leader, identity: Identity, since: int) -> int:
-    """How many messages for this user lie behind a position, counted no further than needed."""
+    """How many messages for this user lie behind a position, counted no further than needed.
+
+    Raises `HistoryGap`.
+    """
+    if since > hub.position:  # another process may have told the client what we have yet to read
+        now = await books.run(log.state)
+        if now.epoch != hub.epoch:
+            raise HistoryGap("epoch_changed")
+        if now.head < since:
+            raise HistoryGap("ahead")
     count, position, pages = 0, since, Pages(hub)
     while position < hub.position and count <= conf().REPLAY_LIMIT:
         rows = await pages.after(position)
@@ -151,21 +164,36 @@ class Pages:
         """The next rows, from memory where they are there. Raises `HistoryGap`, or `Error`."""
         rows = self._hub.ring.after(position, self._limit)
         if rows is None:
-            page = await books.run(log.read_after, position, limit=self._limit)
-            rows = page.rows
+            rows = await self._read(position)
         size = sum(len(row.body) for row in rows)
         self._limit = max(1, min(PAGE, 2 * self._limit, _fitting(len(rows), size)))
         return deque(rows)
 
+    async def _read(self, position: int) -> tuple[Row, ...]:
+        """The next rows of the hub's own epoch: what is in another is not what follows here.
+
+        The hub will know within a moment, and has then another task for whoever waits here.
+        """
+        pauses = _pauses()
+        while True:
+            page = await books.run(log.read_after, position, limit=self._limit)
+            if page.state.epoch == self._hub.epoch:
+                return page.rows
+            await asyncio.sleep(next(pauses))
+
     async def patiently_after(self, position: int) -> deque[Row]:
         """The same, tried again until the database can be read."""
-        pauses = itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
+        pauses = _pauses()
         while True:
             try:
                 return await self.after(position)
             except Error as error:
                 logger.debug("The log cannot be read, so a client goes on later: %r", error)
                 await asyncio.sleep(next(pauses))
+
+
+def _pauses() -> Iterator[float]:
+    return itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
 
 
 def _fitting(count: int, size: int) -> int:

@@ -112,14 +112,14 @@ class Connection:
     def hand_over(self, row: Row, mark: Mark | None = None) -> None:
         """Put a message into the mailbox. What it says is decided when it leaves it."""
         self.position = max(self.position, row.position)
-        self.mailbox.put(Item(text=partial(self._text, row, mark), size=len(row.body)))
+        self.mailbox.put(Item(text=partial(self._text, row, self.epoch, mark), size=len(row.body)))
 
     def hand_over_early(self, row: Row) -> None:
         """Put an alert in ahead of all that waits, without a position: it comes again in its place.
 
         Where too many alerts wait already, that place has to do.
         """
-        item = Item(text=partial(self._text, row, "early"), size=len(row.body))
+        item = Item(text=partial(self._text, row, self.epoch, "early"), size=len(row.body))
         self.mailbox.put_ahead(item)
 
     async def room_for(self, row: Row) -> None:
@@ -211,25 +211,29 @@ class Connection:
         self.mailbox.discard()
         self.close(close_codes.SLOW_READER)
 
-    def _text(self, row: Row, mark: Mark | None) -> str | None:
-        """The frame for this user now. Outlives a message that cannot be read: the rest goes on."""
+    def _text(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
+        """The frame for this user now. Outlives a message that cannot be read: the rest goes on.
+
+        `epoch` is the one the message was handed over in: until it is written there may be another.
+        """
         try:
-            text = self._frame(row, mark)
+            text = self._frame(row, epoch, mark)
         except Exception:
             logger.exception("Message %s cannot be written, so its readers resync.", row.position)
-            return self._resync_text({"reason": "capture_failed"}, row)
-        if text is not None and row.ack_required and mark != "early":
+            return _resync_text({"reason": "capture_failed"}, row, epoch)
+        if text is not None and row.ack_required and mark != "early" and epoch == self.epoch:
             self._unconfirmed.append((row.position, 0 if mark is None else self._beats + 2))
         return text
 
-    def _frame(self, row: Row, mark: Mark | None) -> str | None:
+    def _frame(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
         if not self.hears(row):
             return None
         if row.type == RESYNC:
-            return self._resync_text(row.data, row)
+            return _resync_text(row.data, row, epoch)
         groups, is_cleared = self.identity.groups, self.identity.is_cleared
         return frames.text_for(row, groups=groups, is_cleared=is_cleared, mark=mark)
 
-    def _resync_text(self, data: Mapping[str, Any], row: Row) -> str:
-        whole = {**data, "epoch": self.epoch, "position": row.position}
-        return dumps(envelope(RESYNC, whole, timestamp=row.created_at))
+
+def _resync_text(data: Mapping[str, Any], row: Row, epoch: str) -> str:
+    whole = {**data, "epoch": epoch, "position": row.position}
+    return dumps(envelope(RESYNC, whole, timestamp=row.created_at))

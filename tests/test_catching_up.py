@@ -56,7 +56,10 @@ async def test_what_was_missed_follows_the_welcome_and_then_what_comes(
     assert seat.positions == list(range(since + 1, 12))
 
 
-async def test_messages_that_come_meanwhile_are_neither_lost_nor_doubled(house: House) -> None:
+async def test_messages_that_come_meanwhile_are_neither_lost_nor_doubled(
+    house: House, settings: Any
+) -> None:
+    settings.SCHEDULER_REALTIME = {"REPLAY_LIMIT": 10_000}  # however long the thread takes
     joining = asyncio.create_task(house.join(query=f"since=3&epoch={house.epoch}"))
     while not joining.done():
         house.publish_more(1)
@@ -86,6 +89,8 @@ async def test_messages_that_come_meanwhile_are_neither_lost_nor_doubled(house: 
         ("since=٤&epoch={epoch}", "bad_since"),
         ("since=9999999999999999999&epoch={epoch}", "bad_since"),
         ("since=" + "9" * 5000 + "&epoch={epoch}", "bad_since"),
+        ("since=4&since=4&epoch={epoch}", "bad_since"),
+        ("since=4&epoch={epoch}&epoch={epoch}", "epoch_changed"),
     ],
 )
 async def test_what_cannot_be_resumed_is_said_and_goes_on_live(
