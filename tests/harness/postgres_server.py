@@ -1,10 +1,13 @@
 """A PostgreSQL cluster of its own from a wheel, with databases copied from templates."""
 
 import os
+import shutil
 import signal
 import subprocess
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -12,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from tests.harness import lifeline, postgres_files
-from tests.harness.child import ServerProcess, identity_of
+from tests.harness.child import ServerProcess, identity_of, wait_for
 from tests.harness.ports import free_port
 
 _OPTIONS = {
@@ -70,9 +73,15 @@ class PostgresServer(Databases, ServerProcess):
     polite_signal = signal.SIGINT
     orphan_signal = signal.SIGQUIT
 
-    def __init__(self, *, data_from: "PostgresServer | None" = None) -> None:
+    def __init__(
+        self,
+        *,
+        data_from: "PostgresServer | None" = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         ServerProcess.__init__(self)
         self.data_from = data_from
+        self.options = options
         self.port = free_port()
         Databases.__init__(self, f"postgres://postgres@127.0.0.1:{self.port}/postgres")
         self.data = self.folder / "data"
@@ -88,7 +97,8 @@ class PostgresServer(Databases, ServerProcess):
         return "nobody" if os.geteuid() == 0 else None
 
     def command(self) -> list[str]:
-        settings = _OPTIONS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        place = {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        settings = {**_OPTIONS, **place, **self.options}
         arguments = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return [str(postgres_files.programs() / "postgres"), "-D", str(self.data), *arguments]
 
@@ -107,6 +117,31 @@ class PostgresServer(Databases, ServerProcess):
             os.kill(self.pid, signal.SIGQUIT)
             self._process_here().wait(15)
         super().restart()
+
+    def keep(self) -> None:
+        """Stop, keep a copy of the data, and start again."""
+        self.stop()
+        self._run("cp", "-R", str(self.data), str(self.data.with_name("kept")))
+        self.start()
+
+    def put_back(self) -> None:
+        """Stop, and start again with the data as it was kept."""
+        self.stop()
+        shutil.rmtree(self.data)
+        self.data.with_name("kept").rename(self.data)
+        self.start()
+
+    def promote(self) -> None:
+        """Stop, and start again as after a recovery from archives: on a timeline of its own."""
+        self.stop()
+        self._run("touch", str(self.data / "recovery.signal"))
+        self.start()
+        wait_for(self._is_writable, within=10, what="the end of the recovery")
+
+    def _is_writable(self) -> bool:
+        with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=5) as line:
+            found = line.execute("SELECT NOT pg_is_in_recovery()").fetchone()
+        return found is not None and bool(found[0])
 
     def answers(self) -> bool:
         try:
