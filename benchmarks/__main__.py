@@ -5,16 +5,16 @@ import sys
 
 
 def main() -> None:
-    """`python -m benchmarks [latency] [saves]`."""
+    """`python -m benchmarks [latency] [saves] [sequencing]`."""
     os.environ["TEST_BACKEND"] = "sqlite"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import django
 
     django.setup()
 
-    from benchmarks import latency, saves
+    from benchmarks import latency, saves, sequencing
 
-    known = {"latency": latency.run, "saves": saves.run}
+    known = {"latency": latency.run, "saves": saves.run, "sequencing": sequencing.run}
     chosen = sys.argv[1:] or list(known)
     if unknown := set(chosen) - set(known):
         sys.exit(f"No benchmark is called {', '.join(unknown)}; there are {', '.join(known)}.")

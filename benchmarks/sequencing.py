@@ -1,0 +1,105 @@
+"""Whether positions keep up with eight writers, and how quickly a backlog gets its own."""
+
+import contextlib
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.site import alone, save, summary, together
+from tests.harness.console import Console
+from tests.harness.site import Site
+
+PROCESSES, THREADS = 2, 4
+SECONDS = 10
+SAMPLE = 0.01
+"""Seconds between two looks at the oldest row that waits."""
+
+ROWS = 20_000
+
+OLDEST = "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0), count(*)"
+OLDEST += " FROM scheduler_realtime_message WHERE position IS NULL"
+
+
+def run() -> None:
+    """Print how far the relay is behind eight writers, and how fast it clears a backlog."""
+    with together(1) as site:
+        _beside_writers(site)
+        site.server.stop()
+        _backlogs("PostgreSQL", site)
+    with alone() as site:
+        site.server.stop()
+        _backlogs("SQLite", site)
+
+
+def _beside_writers(site: Site) -> None:
+    save(site.server)  # the hub runs
+    watch = _Watch(site.database_url)
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(contextlib.closing(_console(site))) for _ in range(PROCESSES)]
+        watch.start()
+        with ThreadPoolExecutor() as pool:
+            commits = sum(pool.map(_write, writers, range(PROCESSES)))
+        ended = time.perf_counter()
+        watch.wait_until_nothing_waits()
+    print(f"sequencing  {PROCESSES * THREADS} writers: {commits / SECONDS:.0f} commits/s", _load())
+    print(f"sequencing  oldest waiting row: {summary(watch.ages)}  max {1000 * max(watch.ages):.0f} ms")
+    print(f"sequencing  nothing waits {1000 * (watch.emptied - ended):.0f} ms after the last commit")
+
+
+def _console(site: Site) -> Console:
+    from tests.harness.app_server import project_environment
+
+    return Console(project_environment(site.database_url, site.redis_url, site.prefix))
+
+
+def _write(console: Console, number: int) -> int:
+    code = "from benchmarks.writers import write; "
+    return int(console.run(code + f"print(write({number * THREADS}, {THREADS}, {SECONDS}))"))
+
+
+class _Watch(threading.Thread):
+    """Samples the age of the oldest row that waits, in a session of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.ages: list[float] = []
+        self.emptied = 0.0
+        self._url = url
+        self._is_ending = threading.Event()
+
+    def run(self) -> None:
+        import psycopg
+
+        with psycopg.connect(self._url, autocommit=True, prepare_threshold=0) as connection:
+            while True:
+                is_ending = self._is_ending.is_set()
+                age, count = connection.execute(OLDEST).fetchone()  # type: ignore[misc]  # a row
+                if is_ending and not count:
+                    self.emptied = time.perf_counter()
+                    return
+                if not is_ending:
+                    self.ages.append(float(age))
+                time.sleep(SAMPLE)
+
+    def wait_until_nothing_waits(self) -> None:
+        self._is_ending.set()
+        self.join(60)
+
+
+def _backlogs(name: str, site: Site) -> None:
+    for kind in ("plain", "captured"):
+        site.shell(f"from benchmarks.backlog import fill; fill({kind!r}, {ROWS})")
+        found = json.loads(site.shell("from benchmarks.backlog import clear; print(clear())"))
+        print(
+            f"sequencing  {ROWS} {kind} rows, {name}: {found['rate']:.0f} rows/s,"
+            f" {found['cpu_us']:.0f} us of CPU a row; {found['turns']} turns,"
+            f" median {1000 * found['median']:.0f} ms, longest {1000 * found['longest']:.0f} ms;"
+            f" {100 * found['touching']:.0f} % touch another",
+            _load(),
+        )
+
+
+def _load() -> str:
+    return f" (load {os.getloadavg()[0]:.1f})"
