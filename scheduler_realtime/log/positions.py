@@ -14,9 +14,10 @@ from scheduler_realtime import folding
 from scheduler_realtime.folding import Entry
 from scheduler_realtime.models import Log, Message
 
+from .numbering import number
 from .reading import database, state
 
-TURN: Final = 500
+TURN: Final = 1000
 """Transactions that get their positions in one turn of a relay, which holds the lock so long."""
 
 GUARDED_ROWS: Final = 1000
@@ -32,9 +33,6 @@ _WAITING_COLUMNS: Final = (
     "protected",
     "scope",
 )
-
-DELETE_BATCH: Final = 500
-"""Folded rows deleted by one statement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,7 @@ def sequence(
         _relax(alias, guards, 1 + len(entries) // GUARDED_ROWS)
     kept, dropped = folding.fold(entries, bulk_threshold=bulk_threshold)
     complete([entry for entry in kept if entry.is_object])
-    _write(alias, kept, dropped, head)
+    number(alias, kept, dropped, head)
     return Given(count=len(kept), head=head + len(kept), epoch=epoch)
 
 
@@ -127,29 +125,3 @@ def _waiting(alias: str) -> list[Entry]:
             [TURN],
         )
         return [Entry(*row) for row in cursor.fetchall()]
-
-
-def _write(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int) -> None:
-    table = connections[alias].ops.quote_name(Message._meta.db_table)
-    numbered = list(enumerate(kept, start=head + 1))
-    plain = [(position, entry.id) for position, entry in numbered if not entry.rewritten]
-    rewritten = [
-        (position, entry.body, entry.groups, entry.left_groups, entry.scope_text, entry.id)
-        for position, entry in numbered
-        if entry.rewritten
-    ]
-    log = connections[alias].ops.quote_name(Log._meta.db_table)
-    with connections[alias].cursor() as cursor:
-        cursor.execute(f"UPDATE {log} SET head = %s WHERE id = 1", [head + len(kept)])  # noqa: S608
-        if len(plain) == 1:
-            cursor.execute(f"UPDATE {table} SET position = %s WHERE id = %s", plain[0])  # noqa: S608
-        elif plain:
-            cursor.executemany(f"UPDATE {table} SET position = %s WHERE id = %s", plain)  # noqa: S608
-        if rewritten:
-            cursor.executemany(
-                f"UPDATE {table} SET position = %s, body = %s, groups = %s, left_groups = %s,"  # noqa: S608
-                " scope = %s WHERE id = %s",
-                rewritten,
-            )
-    for start in range(0, len(dropped), DELETE_BATCH):
-        Message.objects.using(alias).filter(pk__in=dropped[start : start + DELETE_BATCH]).delete()
