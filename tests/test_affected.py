@@ -149,7 +149,7 @@ class TestDatetimes:
 
         asked = [q for q in context.captured_queries if '"hosts_operation"' in q["sql"]]
         assert {len(each["affected_surgeries"]) for each in data} == {29}
-        assert len(asked) == 2
+        assert len(asked) == 1
 
 
 def test_times_of_day_count_past_midnight(bind: Bind) -> None:

@@ -130,7 +130,7 @@ def cleaned(column: Column, value: Any) -> Any:
     """The value as the database would give it back: an instance may carry what it was assigned."""
     value = column.to_python(value)
     match value:
-        case dt.datetime() if settings.USE_TZ and timezone.is_naive(value):
+        case dt.datetime() if value.tzinfo is None and settings.USE_TZ:
             return timezone.make_aware(value, timezone.get_default_timezone())
         case Decimal() if getattr(column, "decimal_places", None) is not None:
             return _rounded(value, column)

@@ -86,6 +86,11 @@ class ScheduleBinding:
         )
 
     @cached_property
+    def place_columns(self) -> tuple[str, ...]:
+        """The attributes of a row that say where and when, of those that are its own columns."""
+        return tuple(dict.fromkeys(column.attname for column in self._own_columns.values()))
+
+    @cached_property
     def _places(self) -> list[Path]:
         named = (self.room, self.date, self.start, self.end, self.duration)
         return [path for path in named if path is not None]
