@@ -5,16 +5,19 @@ import sys
 
 
 def main() -> None:
-    """`python -m benchmarks [latency] [saves] [sequencing]`."""
+    """`python -m benchmarks [latency] [saves] [sequencing] [reconnect]`."""
     os.environ["TEST_BACKEND"] = "sqlite"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import django
 
     django.setup()
 
-    from benchmarks import latency, saves, sequencing
+    from benchmarks import latency, reconnect, saves, sequencing
 
-    known = {"latency": latency.run, "saves": saves.run, "sequencing": sequencing.run}
+    known = {
+        module.__name__.rpartition(".")[2]: module.run
+        for module in (latency, saves, sequencing, reconnect)
+    }
     chosen = sys.argv[1:] or list(known)
     if unknown := set(chosen) - set(known):
         sys.exit(f"No benchmark is called {', '.join(unknown)}; there are {', '.join(known)}.")

@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.site import alone, save, summary, together
+from benchmarks.site import alone, console, load, save, summary, together
 from tests.harness.console import Console
 from tests.harness.site import Site
 
@@ -36,27 +35,19 @@ def _beside_writers(site: Site) -> None:
     save(site.server)  # the hub runs
     watch = _Watch(site.database_url)
     with contextlib.ExitStack() as stack:
-        writers = [
-            stack.enter_context(contextlib.closing(_console(site))) for _ in range(PROCESSES)
-        ]
+        writers = [stack.enter_context(console(site)) for _ in range(PROCESSES)]
         watch.start()
         with ThreadPoolExecutor() as pool:
             commits = sum(pool.map(_write, writers, range(PROCESSES)))
         ended = time.perf_counter()
         watch.wait_until_nothing_waits()
-    print(f"sequencing  {PROCESSES * THREADS} writers: {commits / SECONDS:.0f} commits/s", _load())
+    print(f"sequencing  {PROCESSES * THREADS} writers: {commits / SECONDS:.0f} commits/s", load())
     print(
         f"sequencing  the oldest row has waited {summary(watch.ages)}  max {1000 * max(watch.ages):.0f} ms"
     )
     print(
         f"sequencing  nothing waits {1000 * (watch.emptied - ended):.0f} ms after the last commit"
     )
-
-
-def _console(site: Site) -> Console:
-    from tests.harness.app_server import project_environment
-
-    return Console(project_environment(site.database_url, site.redis_url, site.prefix))
 
 
 def _write(console: Console, number: int) -> int:
@@ -107,9 +98,5 @@ def _backlogs(name: str, site: Site) -> None:
             f" {found['cpu_us']:.0f} us of CPU a row; {found['turns']} turns,"
             f" median {1000 * found['median']:.0f} ms, longest {1000 * found['longest']:.0f} ms;"
             f" {100 * found['touching']:.0f} % touch another",
-            _load(),
+            load(),
         )
-
-
-def _load() -> str:
-    return f" (load {os.getloadavg()[0]:.1f})"

@@ -3,12 +3,15 @@
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tests.harness import lifeline, opening
-from tests.harness.app_server import APPLICATION, AppServer
+from tests.harness.app_server import APPLICATION, AppServer, project_environment
+from tests.harness.console import Console
 from tests.harness.postgres_server import PostgresServer
 from tests.harness.redis_server import RedisServer
 from tests.harness.site import Site
@@ -37,8 +40,8 @@ def alone() -> Iterator[Site]:
 
 
 @contextlib.contextmanager
-def together(servers: int = 2) -> Iterator[Site]:
-    """So many uvicorn on one PostgreSQL and one Redis."""
+def together(servers: int = 2, *, env: Mapping[str, str] | None = None) -> Iterator[Site]:
+    """So many uvicorn on one PostgreSQL and one Redis; `env` adds to their environment."""
     with contextlib.ExitStack() as stack:
         postgres, redis = PostgresServer(), RedisServer()
         for part in (postgres, redis):
@@ -52,6 +55,7 @@ def together(servers: int = 2) -> Iterator[Site]:
             prefix="bench",
             postgres=postgres,
             redis=redis,
+            env=dict(env or {}),
         )
         stack.callback(site.close)
         _serve(site, servers)
@@ -65,17 +69,36 @@ def _serve(site: Site, count: int) -> None:
             database_url=site.database_url,
             redis_url=site.redis_url,
             prefix=site.prefix,
+            env=site.env,
         )
         site.servers.append(server)
         server.start()
 
 
+@contextlib.contextmanager
+def console(site: Site) -> Iterator[Console]:
+    """One more shell of the site, in a process of its own."""
+    environment = project_environment(site.database_url, site.redis_url, site.prefix, **site.env)
+    with contextlib.closing(Console(environment)) as shell:
+        yield shell
+
+
+def load() -> str:
+    """How busy the machine is besides, to be printed beside a figure."""
+    return f"(load {os.getloadavg()[0]:.1f})"
+
+
 def save(server: AppServer, times: int = 1) -> list[tuple[float, float]]:
     """Have a server save so often: the moment of each commit, and how long each save took."""
+    return [tuple(pair) for pair in ask(server, f"/bench/save?times={times}")]
+
+
+def ask(server: AppServer, path: str) -> Any:
+    """What a path of the benchmark's own application answers."""
     line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     with contextlib.closing(line):
-        line.request("POST", f"/bench/save?times={times}")
-        return [tuple(pair) for pair in json.loads(line.getresponse().read())]
+        line.request("POST", path)
+        return json.loads(line.getresponse().read())
 
 
 def summary(seconds: Sequence[float]) -> str:

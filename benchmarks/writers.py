@@ -1,9 +1,11 @@
 """Writers that save surgeries as fast as they can; runs in a shell of the demo project."""
 
+import json
 import threading
 import time
+from pathlib import Path
 
-from django.db import connections
+from django.db import connections, transaction
 
 from project.scheduling.models import Surgery
 
@@ -31,3 +33,18 @@ def write(first: int, threads: int, seconds: float) -> int:
     for worker in workers:
         worker.join()
     return sum(counts)
+
+
+def write_until(over: str, pause: float) -> str:
+    """Save a surgery at that pace until there is such a file; JSON of notes and their commits."""
+    surgery = Surgery.objects.order_by("pk").first()
+    assert surgery is not None
+    committed: dict[str, float] = {}
+    while not Path(over).exists():
+        notes = surgery.notes = f"benchmark {time.time_ns()}"
+        with transaction.atomic():
+            # Registered before the save's own, so it runs first, right after the COMMIT.
+            transaction.on_commit(lambda notes=notes: committed.update({notes: time.time()}))
+            surgery.save()
+        time.sleep(pause)
+    return json.dumps(committed)
