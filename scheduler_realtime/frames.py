@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
+from . import clock
 from .log import Row
 from .messages import RESYNC, envelope
 from .wire import dumps, plain
@@ -26,7 +26,7 @@ def text_for(
 
     Encoded once for each clearance and kept with the row; a marked one is not kept.
     """
-    if row.expires_at is not None and row.expires_at <= timezone.now():
+    if row.expires_at is not None and row.expires_at <= clock.now():
         return None
     entitled = not row.groups.isdisjoint(groups)
     if not entitled and row.left_groups.isdisjoint(groups):

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import models
-from django.utils import timezone
 
+from scheduler_realtime import clock
 from scheduler_realtime.models import Message
 
 from .reading import READ, Row, database, row_of
@@ -65,7 +65,7 @@ def _messages() -> models.QuerySet[Message]:
 
 
 def _unexpired() -> models.Q:
-    return models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+    return models.Q(expires_at=None) | models.Q(expires_at__gt=clock.now())
 
 
 def filed(messages: models.QuerySet[Message]) -> tuple[Filed, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import connections, router
 
+from scheduler_realtime import clock
 from scheduler_realtime.exceptions import HistoryGap
 from scheduler_realtime.messages import EmergencyAlert
 from scheduler_realtime.models import Log, Message
@@ -96,16 +97,19 @@ def state() -> State:
     connection = connections[database()]
     quote = connection.ops.quote_name
     message, table = quote(Message._meta.db_table), quote(Log._meta.db_table)
+    now = clock.SQL.get(connection.vendor, "NULL")
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT epoch, head, floor, EXISTS (SELECT 1 FROM {message} WHERE position IS NULL)"  # noqa: S608
-            f" FROM {table} WHERE id = 1"
+            f", {now} FROM {table} WHERE id = 1"
         )
         found = cursor.fetchone()
     if found is None:
         Log.objects.using(database()).bulk_create([Log(pk=1)], ignore_conflicts=True)
         return state()
-    return to_state(*found)
+    *facts, seconds = found
+    clock.note(seconds)
+    return to_state(*facts)
 
 
 def read_after(position: int, *, limit: int = PAGE, key: str | None = None) -> Page:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
+from scheduler_realtime import clock
 from scheduler_realtime.models import Log, Message, Position, Receipt
 
 from .awaiting import Filed, filed
@@ -54,7 +54,7 @@ class Bounds:
 
     def outside(self, head: int) -> Q:
         """What the log need not keep, whether or not somebody must acknowledge it."""
-        now = timezone.now()
+        now = clock.now()
         old = now - dt.timedelta(seconds=self.min_age)
         gone = Q(position__lte=head - self.keep)
         if self.retention is not None:
@@ -87,7 +87,7 @@ def _outside(bounds: Bounds) -> QuerySet[Message]:
 
 
 def _awaited() -> Q:
-    return Q(ack_required=True) & (Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+    return Q(ack_required=True) & (Q(expires_at=None) | Q(expires_at__gt=clock.now()))
 
 
 def _delete(doomed: Sequence[tuple[int, int | None]]) -> int:

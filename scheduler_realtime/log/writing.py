@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import connections, transaction
-from django.utils import timezone
 
-from scheduler_realtime import doorbell, marks
+from scheduler_realtime import clock, doorbell, marks
 from scheduler_realtime.models import Message
 from scheduler_realtime.wire import dumps
 
@@ -73,7 +72,7 @@ def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
     prepared = {
         "key": draft.key,
         "expires_at": draft.expires_at,
-        "created_at": timezone.now(),
+        "created_at": clock.now(),
         "ack_required": draft.ack_required,
     }
     values: dict[str, Any] = {
