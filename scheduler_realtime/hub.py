@@ -61,7 +61,7 @@ class Hub:
         self._courier = Courier()
         self.groups = Groups()
         self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
-        self._pages: asyncio.Queue[Page] = asyncio.Queue()
+        self._pages: asyncio.Queue[Page | float] = asyncio.Queue()
         self._alerted = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._tail = Tail(self)
@@ -197,6 +197,9 @@ class Hub:
     async def _advance(self) -> None:
         while True:
             page = await self._pages.get()
+            if isinstance(page, float):
+                self.watch.level_at = page  # what came before it is handed over
+                continue
             generation = self.generation
             try:
                 for row in page.rows:
@@ -236,11 +239,11 @@ class Hub:
     def start_at(self, state: State) -> None:
         self.loop.call_soon_threadsafe(self._on_start, state)
 
-    def seen(self, read_at: float) -> None:
-        self.loop.call_soon_threadsafe(setattr, self.watch, "read_at", read_at)
+    def level(self, at: float) -> None:
+        self.loop.call_soon_threadsafe(self._pages.put_nowait, at)
 
-    def arrive(self, page: Page, read_at: float) -> None:
-        self.loop.call_soon_threadsafe(self._on_page, page, read_at)
+    def arrive(self, page: Page) -> None:
+        self.loop.call_soon_threadsafe(self._on_page, page)
 
     def alert(self, rows: tuple[Row, ...]) -> None:
         self.loop.call_soon_threadsafe(self._on_alerts, rows)
@@ -259,8 +262,7 @@ class Hub:
         self.generation += 1
         news.reach(self.epoch, self.position)
 
-    def _on_page(self, page: Page, read_at: float) -> None:
-        self.watch.read_at = read_at
+    def _on_page(self, page: Page) -> None:
         if page.rows:
             self._pages.put_nowait(page)
         else:
@@ -276,8 +278,8 @@ class Hub:
     def _on_replaced(self, state: State, reason: str) -> None:
         """Everybody reads afresh: the positions they have mean nothing, or some are gone."""
         while not self._pages.empty():
-            self._pages.get_nowait()
-            self._tail.taken()
+            if not isinstance(self._pages.get_nowait(), float):
+                self._tail.taken()
         self._begin_at(state)
         self.deliveries.forget()
         for connection in tuple(self.connections):

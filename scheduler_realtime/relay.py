@@ -36,13 +36,15 @@ _KEEPALIVES: Final = {
 class Turn:
     """How many positions a turn gave, and where the log stood after it.
 
-    `is_busy`: another relay was at it, so nobody knows, and something may be left over.
+    `is_busy`: another relay was at it, so nobody knows, and something may be left over. `is_all`:
+    all that was committed when the turn began has its position.
     """
 
     given: int
     head: int | None = None
     epoch: str | None = None
     is_busy: bool = False
+    is_all: bool = False
 
 
 def _sequence(complete: Callable[[Sequence[Entry]], None]) -> log.Given | None:
@@ -80,11 +82,11 @@ class Relay:
         """
         state = None if is_expected else log.state()
         if state is not None and not state.waiting:
-            return Turn(given=0, head=state.head, epoch=state.epoch)
+            return Turn(given=0, head=state.head, epoch=state.epoch, is_all=True)
         given = self._sequence()
         if given is None:
             return Turn(given=0, is_busy=True)
-        return Turn(given=given.count, head=given.head, epoch=given.epoch)
+        return Turn(given=given.count, head=given.head, epoch=given.epoch, is_all=given.is_all)
 
     def _sequence(self) -> log.Given | None:
         """One transaction of positions. What a host's code or tables get wrong costs details only."""

@@ -31,8 +31,8 @@ class Reader(Protocol):
     """What the thread needs of its hub. Each call is made in the thread, and only hands over."""
 
     def start_at(self, state: log.State) -> None: ...
-    def seen(self, read_at: float) -> None: ...
-    def arrive(self, page: log.Page, read_at: float) -> None: ...
+    def level(self, at: float) -> None: ...
+    def arrive(self, page: log.Page) -> None: ...
     def alert(self, rows: tuple[log.Row, ...]) -> None: ...
     def replaced(self, state: log.State, reason: str) -> None: ...
 
@@ -51,6 +51,7 @@ class Tail(threading.Thread):
         self._place: log.Place | None = None
         self._recognised_on: object = None
         self._failures = 0
+        self._level_at = time.monotonic()
 
     def wake(self) -> None:
         """Something was committed that may have no position yet. From any thread."""
@@ -100,17 +101,18 @@ class Tail(threading.Thread):
         if self._is_expecting or self._reader is None:
             return self._turn()
         place = self._connect()
-        self._follow(self._reader, place, Turn(given=0))
+        self._follow(self._reader, place, Turn(given=0), self._level_at)
         return 0
 
     def _turn(self) -> float:
         is_expected, self._is_expecting = self._is_expecting, False
         place = self._connect()
+        begun = time.monotonic()
         turn = self._relay.turn(is_expected=is_expected)
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
         if self._reader is not None:
-            self._follow(self._reader, place, turn)
+            self._follow(self._reader, place, turn, begun if turn.is_all else self._level_at)
         if turn.is_busy:
             return BUSY_PAUSE
         # What was committed during the turn wakes us; a full turn may have left some over.
@@ -139,22 +141,24 @@ class Tail(threading.Thread):
                 self._reader.replaced(seen.state, (is_same and gap) or "epoch_changed")
         return seen.head
 
-    def _follow(self, reader: Reader, place: log.Place, turn: Turn) -> None:
-        """Read on, where there is something: an idle look is one statement."""
-        read_at = time.monotonic()
-        if (turn.head, turn.epoch) == (place.position, place.epoch):
-            reader.seen(read_at)
-            return
+    def _follow(self, reader: Reader, place: log.Place, turn: Turn, level_at: float) -> None:
+        """Read on, where there is something: an idle look is one statement.
+
+        `level_at`: who has read all that there is now has all that was committed by then.
+        """
         try:
-            self._read_on(reader, place)
+            if (turn.head, turn.epoch) != (place.position, place.epoch):
+                self._read_on(reader, place)
         except HistoryGap as gap:
             self._place = self._recognise(self._place, gap.reason)
+        if level_at != self._level_at:
+            self._level_at = level_at
+            reader.level(level_at)
 
     def _read_on(self, reader: Reader, place: log.Place) -> None:
         """Read and hand over what lies behind a place, page by page."""
         is_full = True
         while is_full and not self._is_stopping:
-            read_at = time.monotonic()
             page = log.read_after(place.position, key=place.key)
             if page.state.epoch != place.epoch:
                 raise HistoryGap("epoch_changed")
@@ -167,4 +171,4 @@ class Tail(threading.Thread):
                     reader.alert(alerts)
             self._credits.acquire()
             self._place = place  # not before: what fails above is read again
-            reader.arrive(page, read_at)
+            reader.arrive(page)

@@ -34,11 +34,14 @@ class House(Protocol):
 
 
 class Watch:
-    """Goes its rounds for a hub. `read_at` is when the log was last read, on the monotonic clock."""
+    """Goes its rounds for a hub.
+
+    `level_at`, on the monotonic clock: whatever was committed by then was handed to everybody.
+    """
 
     def __init__(self, hub: House) -> None:
         self._hub = hub
-        self.read_at = time.monotonic()
+        self.level_at = time.monotonic()
         self._stale_since: dt.datetime | None = None
         self._looked_up_at = time.monotonic()
 
@@ -55,8 +58,11 @@ class Watch:
                 logger.exception("A round of the watch failed; the next one goes on.")
 
     def _line(self) -> None:
-        """Say when the log cannot be read, and when it can be again."""
-        silent = time.monotonic() - self.read_at
+        """Say when the log cannot be followed, and when it can be again.
+
+        It cannot where it is not read, and where committed messages get no position.
+        """
+        silent = time.monotonic() - self.level_at
         if self._stale_since is None and silent > conf().STALE_AFTER:
             self._stale_since = timezone.now() - dt.timedelta(seconds=silent)
             self._say("stale", self._stale_since)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,7 +114,7 @@ async def test_who_heard_more_elsewhere_than_is_known_here_resumes_all_the_same(
     house.rows.append(elsewhere)
 
     seat = await house.join(query=f"since=11&epoch={house.epoch}")
-    house.hub.arrive(Page(rows=(elsewhere,), state=house.state()), time.monotonic())
+    house.hub.arrive(Page(rows=(elsewhere,), state=house.state()))
     house.publish_more(1)
     await house.told()
 

@@ -159,3 +159,37 @@ async def test_saves_are_heard_again_after_postgresql_restarted(clustered: OpenC
         await ear.next(where=is_update_of(pk, notes="after"), timeout=10)
 
     assert ear.connection.close_code == 1000
+
+
+HOLD_THE_LOG = """
+import threading, time
+from django.db import connections, transaction
+
+def hold():
+    with transaction.atomic():
+        Log.objects.select_for_update().get()
+        held.set()
+        time.sleep(3)
+    connections.close_all()
+
+held = threading.Event()
+threading.Thread(target=hold).start()
+held.wait()
+"""
+
+
+async def test_a_board_is_called_stale_while_nobody_can_give_positions(
+    clustered: OpenClustered,
+) -> None:
+    site = clustered("uvicorn", env={"WEBSOCKET_STALE_AFTER": "0.5"})
+    pk = site.surgeries()[0]["id"]
+
+    async with site.listen("nurse") as ear:
+        await ear.next("welcome")
+        await asyncio.to_thread(site.shell, HOLD_THE_LOG)
+        await asyncio.to_thread(site.shell, SHELL_SAVE.format(pk=pk, notes="waits"))
+        stale = await ear.next("line")
+        await ear.next(where=is_update_of(pk, notes="waits"), timeout=10)
+        live = await ear.next("line")
+
+    assert (stale["data"]["state"], live["data"]["state"]) == ("stale", "live")

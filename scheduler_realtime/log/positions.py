@@ -37,11 +37,15 @@ _WAITING_COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a turn gave: how many positions, and the log's head and epoch with them."""
+    """What a turn gave: how many positions, and the log's head and epoch with them.
+
+    `is_all`: nothing that was committed when the turn began is without a position after it.
+    """
 
     count: int
     head: int
     epoch: str
+    is_all: bool = True
 
 
 def sequence(
@@ -70,7 +74,8 @@ def sequence(
     kept, dropped = folding.fold(entries, bulk_threshold=bulk_threshold)
     complete([entry for entry in kept if entry.is_object])
     number(alias, kept, dropped, head)
-    return Given(count=len(kept), head=head + len(kept), epoch=epoch)
+    is_all = len({entry.tx for entry in entries}) < TURN
+    return Given(count=len(kept), head=head + len(kept), epoch=epoch, is_all=is_all)
 
 
 def _relax(alias: str, guards: Mapping[str, str], factor: int) -> None:

@@ -123,7 +123,8 @@ class House:
     def publish(self, *rows: Row) -> None:
         """Append to the log, and hand it to the hub as the tail does."""
         self.rows += rows
-        self.hub.arrive(Page(rows=rows, state=self.state()), time.monotonic())
+        self.hub.arrive(Page(rows=rows, state=self.state()))
+        self.hub.level(time.monotonic())
 
     def publish_more(self, number: int, **facts: Any) -> None:
         """So many more messages, one page each."""
