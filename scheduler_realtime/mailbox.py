@@ -227,6 +227,8 @@ class Mailbox:
     def _start(self, message: dict[str, Any]) -> Awaitable[None] | None:
         """Drive one send by hand; what is left of it, or None where it is through."""
         coroutine = self._send(message)
+        if message["type"] == "websocket.close" and servers.closes_in_a_task(self._send):
+            return coroutine
         try:
             waits_for = self._context.run(coroutine.send, None)
         except StopIteration:

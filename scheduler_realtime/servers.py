@@ -39,6 +39,16 @@ def is_servers_own(send: Send) -> bool:
     return _uvicorn_protocol(send) is not None or _daphne_protocol(send) is not None
 
 
+def closes_in_a_task(send: Send) -> bool:
+    """Whether a close may not be driven by hand.
+
+    uvicorn's older protocol (`--ws websockets`) waits in it for the client's answer, under an
+    `asyncio.timeout` that would cancel the task of whoever drove it, or find that there is none.
+    """
+    module = type(getattr(send, "__self__", None)).__module__
+    return module == "uvicorn.protocols.websockets.websockets_impl"
+
+
 def _uvicorn_protocol(send: Send) -> Any:
     owner = getattr(send, "__self__", None)
     return owner if type(owner).__module__.startswith("uvicorn.protocols.websockets.") else None

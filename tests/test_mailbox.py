@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.box import Box, stall
-from tests.harness.line import Line, turns, until
+from tests.harness.line import Line, OldLine, turns, until
 
 pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("small_mailboxes")]
 
@@ -138,6 +138,28 @@ async def test_a_timeout_in_a_middlewares_send_cancels_nobody_else() -> None:
     await until(lambda: box.aborts)  # in this very task, which would have been cancelled
 
     assert line.sent == []
+
+
+async def test_a_close_that_waits_for_the_client_cancels_nobody_else() -> None:
+    line = OldLine()
+    box = Box(line, line.send)
+
+    box.mailbox.close(4401)
+    await until(lambda: line.has_given_up)  # in this very task, which would have been cancelled
+
+    assert line.close_code == 4401
+    box.mailbox.finish()
+
+
+async def test_a_close_that_waits_for_the_client_needs_no_task_to_start_it() -> None:
+    line = OldLine()
+    box = Box(line, line.send)
+
+    asyncio.get_running_loop().call_soon(box.mailbox.close, 4401)
+
+    await until(lambda: line.close_code)
+    assert line.close_code == 4401
+    box.mailbox.finish()
 
 
 async def test_a_send_acts_in_the_context_its_socket_was_opened_in() -> None:

@@ -1,6 +1,7 @@
 """A server's end of one socket without the network: what was sent, and a client that may stall."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,27 @@ class Line:
     def close_code(self) -> int | None:
         """The code of the close frame, if one was sent."""
         return next((m["code"] for m in self.sent if m["type"] == "websocket.close"), None)
+
+
+class OldLine(Line):
+    """Looks like the protocol of `uvicorn --ws websockets`, whose close waits for the client."""
+
+    __module__ = "uvicorn.protocols.websockets.websockets_impl"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+        self.has_given_up = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] != "websocket.close":
+            await super().send(message)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await super().send(message)
+                await self.answer.wait()
+        self.has_given_up = True
 
 
 class DaphneLine(Line):
