@@ -7,29 +7,68 @@ would hold back every handshake of the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import logging
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import Error, connections
+from django.db import Error, OperationalError, connections
 
 from . import files
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_thread: ThreadPoolExecutor | None = None
+logger = logging.getLogger(__name__)
+
+
+class _Books(threading.Thread):
+    """Does one call after the other. `waiting` are those who asked, and belongs to their loop.
+
+    No thread of a pool: Python waits for those when it exits, and a database that does not answer
+    would keep the process alive.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="realtime-books", daemon=True)
+        self.calls: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
+            SimpleQueue()
+        )
+        self.waiting: set[asyncio.Future[Any]] = set()
+
+    def run(self) -> None:
+        while (asked := self.calls.get()) is not None:
+            call, future = asked
+            if future.done():
+                continue  # nobody waits for it any more
+            try:
+                settle = functools.partial(_settle, future, result=call())
+            except BaseException as error:  # noqa: BLE001 - handed on to whoever asked
+                settle = functools.partial(_settle, future, error=error)
+            with contextlib.suppress(RuntimeError):  # the loop of who asked is closed
+                future.get_loop().call_soon_threadsafe(settle)
+        connections.close_all()
+
+
+_thread: _Books | None = None
 
 
 async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call it in the books thread. Raises what the call raises; a broken connection is closed."""
     global _thread  # noqa: PLW0603 - one thread a process
     if _thread is None:
-        _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime-books")
+        _thread = _Books()
+        _thread.start()
     kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
-    return await asyncio.get_running_loop().run_in_executor(_thread, kept)
+    future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+    _thread.waiting.add(future)
+    future.add_done_callback(_thread.waiting.discard)
+    _thread.calls.put((kept, future))
+    return await future
 
 
 def _keeping_connection(call: Callable[[], R]) -> R:
@@ -42,13 +81,33 @@ def _keeping_connection(call: Callable[[], R]) -> R:
         raise
 
 
-def close() -> None:
-    """Close the thread's connections and let it end. The next `run` starts another."""
-    global _thread  # noqa: PLW0603 - one thread a process
-    if _thread is not None:
-        _thread.submit(connections.close_all)
-        _thread.shutdown(wait=False)
-        _thread = None
+def _settle(
+    future: asyncio.Future[Any], result: Any = None, error: BaseException | None = None
+) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+async def close(within: float = 5.0) -> None:
+    """Do what was put in, close the connections, end the thread. The next `run` starts another.
+
+    What is not done `within` so many seconds, as with a database that does not answer, is left,
+    and whoever waits for it gets an `OperationalError`.
+    """
+    global _thread
+    thread, _thread = _thread, None
+    if thread is None:
+        return
+    thread.calls.put(None)
+    await asyncio.to_thread(thread.join, within)
+    if thread.is_alive():
+        logger.error("The database did not take in %.1f s what was to be written.", within)
+        for future in tuple(thread.waiting):
+            future.set_exception(OperationalError("The database did not answer before the end."))
 
 
 def _after_fork() -> None:

@@ -102,7 +102,7 @@ class Hub:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self._tail.join, 2)
-        books.close()
+        await books.close()
 
     async def _write_out(self) -> None:
         """Write what clients said of their messages, if the database lets us in time."""

@@ -18,7 +18,7 @@ from tests.harness.child import REPOSITORY
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     yield
-    books.close()
+    asyncio.run(books.close())
 
 
 def in_books(*calls: Any) -> list[Any]:
@@ -77,11 +77,54 @@ def test_an_error_of_the_hosts_own_closes_nothing() -> None:
 def test_closing_closes_the_connection_and_the_next_call_starts_another_thread() -> None:
     _, (before,) = in_books(User.objects.count), in_books(raw_connection)
 
-    books.close()
-    books.close()
+    asyncio.run(books.close())
+    asyncio.run(books.close())
 
     assert before is not None
     assert in_books(raw_connection, User.objects.count) == [None, 0]
+
+
+def test_closing_waits_for_what_was_put_in_before() -> None:
+    started, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        started.wait()
+        done.set()
+
+    async def end() -> None:
+        writing = asyncio.ensure_future(books.run(write))
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(books.close())
+        await asyncio.sleep(0)
+        was_done = done.is_set()
+        started.set()
+        await closing
+        assert (was_done, done.is_set()) == (False, True)
+        await writing
+
+    asyncio.run(end())
+
+
+def test_closing_waits_for_no_database_that_does_not_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = threading.Event()
+    put_in: list[str] = []
+
+    async def end() -> None:
+        waiting = asyncio.ensure_future(books.run(answer.wait))
+        later = asyncio.ensure_future(books.run(put_in.append, "later"))
+        await asyncio.sleep(0)
+        await books.close(within=0.05)
+        answer.set()
+        for call in (waiting, later):
+            with pytest.raises(OperationalError, match="before the end"):
+                await call
+
+    asyncio.run(end())
+
+    assert put_in == []
+    assert "did not take in" in caplog.text
 
 
 FORKING = """

@@ -23,7 +23,7 @@ from tests.harness.child import REPOSITORY
 def nurse(transactional_db: None) -> Iterator[User]:
     """A user that the books thread sees as well."""
     yield User.objects.create_user("nurse")
-    books.close()
+    asyncio.run(books.close())
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_while_the_database_is_out_everybody_is_told_to_come_back(
     monkeypatch.setattr(identity, "identities", out)
 
     assert asyncio.run(refused(tokens.access(7))) == close_codes.AT_CAPACITY
-    books.close()
+    asyncio.run(books.close())
 
 
 @pytest.mark.parametrize(
