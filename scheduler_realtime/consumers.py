@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from channels.consumer import AsyncConsumer
 
 from . import close_codes, hub, identity, session
 from .catching_up import Resumption
 from .commands import Authenticate
-from .conf import conf
 from .exceptions import BadFrame, TokenRejected
 from .hub import Hub
 from .identity import SUBPROTOCOL, Identity
@@ -28,9 +27,6 @@ class RealtimeConsumer(AsyncConsumer):
     Expects `scope["realtime_identity"]` from `JWTAuthMiddleware`.
     """
 
-    strangers: ClassVar[int] = 0
-    """Sockets of this process that have not said yet who they are."""
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Not Channels' own: it skips `disconnect` when a handler raises.
         self.scope = scope
@@ -42,20 +38,20 @@ class RealtimeConsumer(AsyncConsumer):
         await send({"type": "websocket.accept", "subprotocol": chosen})
         try:
             house = hub.current()
-            house.check_room()
-            found = await self._identity(scope.get("realtime_identity"), receive)
+            house.door.check()
+            found = await self._identity(house, scope.get("realtime_identity"), receive)
             if found is not None:
                 await self._live(house, found, receive, send)
         except TokenRejected as refusal:
             await send({"type": "websocket.close", "code": refusal.close_code})
 
-    async def _identity(self, found: Any, receive: Any) -> Identity | None:
+    async def _identity(self, house: Hub, found: Any, receive: Any) -> Identity | None:
         """Who it is; None where the client left before it said. Raises `TokenRejected`."""
         if isinstance(found, TokenRejected):
             raise found
         if isinstance(found, Identity):
             return found
-        message = await self._first_frame(receive)
+        message = await house.door.first_word(receive)
         if message["type"] != "websocket.receive":
             return None
         if session.is_too_large(message):
@@ -67,19 +63,6 @@ class RealtimeConsumer(AsyncConsumer):
         if not isinstance(command, Authenticate):
             raise _unauthenticated("The first frame must be `authenticate`.")
         return await identity.authenticate(command.data.token)
-
-    async def _first_frame(self, receive: Any) -> Any:
-        """What somebody unknown says first. Of those, no more may wait than may be connected."""
-        if RealtimeConsumer.strangers >= conf().MAX_CONNECTIONS:
-            raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
-        RealtimeConsumer.strangers += 1
-        try:
-            async with asyncio.timeout(conf().AUTHENTICATE_TIMEOUT):
-                return await receive()
-        except TimeoutError:
-            raise _unauthenticated("No credential was given in time.") from None
-        finally:
-            RealtimeConsumer.strangers -= 1
 
     async def _live(self, house: Hub, found: Identity, receive: Any, send: Any) -> None:
         life = asyncio.timeout(None)

@@ -12,12 +12,11 @@ from django.db import Error
 
 from . import books, catching_up, close_codes, doorbell, news, receipts, servers, upkeep
 from .catching_up import Resumption, Verdict
-from .conf import conf
 from .connection import Connection
 from .deliveries import Deliveries
+from .door import Door
 from .doorbell import Courier, Listening
 from .ephemeral import Ephemera
-from .exceptions import TokenRejected
 from .gathering import Gathering
 from .identity import Identity
 from .log import Page, Row, State
@@ -47,13 +46,13 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self.door = Door(self.connections)
         self.ring = Ring()
         self.roster = Roster()
         self.position = self.settled = 0
         self.epoch = ""
         self.ready = asyncio.Event()
-        self.is_draining = False
-        self.generation = self._joining = 0
+        self.generation = 0
         self.watch = Watch(self)
         self.deliveries = Deliveries(self)
         self.awaiting = Gathering(receipts.awaiting)
@@ -86,7 +85,7 @@ class Hub:
 
     def drain(self) -> None:
         """Take no more sockets, and close those there are: the process is about to end."""
-        self.is_draining = True
+        self.door.shut()
         self._tail.stop()
         for connection in tuple(self.connections):
             connection.close(close_codes.DRAINING)
@@ -114,13 +113,6 @@ class Hub:
 
     # Sockets.
 
-    def check_room(self) -> None:
-        """Raise `TokenRejected`, with the code to close with, where no other socket is taken."""
-        if self.is_draining:
-            raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
-        if len(self.connections) + self._joining >= conf().MAX_CONNECTIONS:
-            raise TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
-
     async def join(
         self, send: Send, identity: Identity, wish: Resumption, on_abort: Callable[[], None]
     ) -> Connection:
@@ -129,13 +121,8 @@ class Hub:
         Raises `TokenRejected` where there is no room, or where the log cannot be read.
         `on_abort` is called when the socket is cut.
         """
-        self.check_room()
-        self._joining += 1
-        try:
+        with self.door.entering():
             verdict = await wish.judge(self, identity)
-        finally:
-            self._joining -= 1
-        self.check_room()  # by now the process may be about to end
         connection = Connection(send, identity, epoch=self.epoch, on_abort=on_abort)
         try:
             self._take_in(connection, verdict)

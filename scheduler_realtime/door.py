@@ -1,0 +1,75 @@
+"""The door of a hub: who may come in, who has still to say who they are, and when it is shut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sized
+from typing import Any
+
+from . import close_codes
+from .conf import conf
+from .exceptions import TokenRejected
+
+
+class Door:
+    """Counts the sockets on their way in. Belongs to one event loop; `inside` are those that are in."""
+
+    def __init__(self, inside: Sized) -> None:
+        self._inside = inside
+        self._entering = 0
+        self._strangers: set[asyncio.Timeout] = set()
+        self._is_shut = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no socket is on its way in."""
+        return not self._entering and not self._strangers
+
+    def check(self) -> None:
+        """Raise `TokenRejected`, with the code to close with, where no other socket is taken."""
+        if self._is_shut:
+            raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
+        if len(self._inside) + self._entering >= conf().MAX_CONNECTIONS:
+            raise _full()
+
+    @contextlib.contextmanager
+    def entering(self) -> Iterator[None]:
+        """Count a socket for which something is still looked up. Raises as `check` does."""
+        self.check()
+        self._entering += 1
+        try:
+            yield
+        finally:
+            self._entering -= 1
+        self.check()  # by now the process may be about to end
+
+    async def first_word(self, receive: Callable[[], Awaitable[Any]]) -> Any:
+        """What somebody unknown says first. Of those, no more may wait than may be connected.
+
+        Raises `TokenRejected` where there are too many, or nothing is said in time.
+        """
+        if len(self._strangers) >= conf().MAX_CONNECTIONS:
+            raise _full()
+        patience = asyncio.timeout(conf().AUTHENTICATE_TIMEOUT)
+        try:
+            async with patience:
+                self._strangers.add(patience)
+                return await receive()
+        except TimeoutError:
+            self.check()
+            detail = "No credential was given in time."
+            raise TokenRejected(detail, close_code=close_codes.UNAUTHENTICATED) from None
+        finally:
+            self._strangers.discard(patience)
+
+    def shut(self) -> None:
+        """Let nobody in any more; who has not said who they are is told so at once."""
+        self._is_shut = True
+        for patience in self._strangers:
+            with contextlib.suppress(RuntimeError):  # its time is up already
+                patience.reschedule(0)
+
+
+def _full() -> TokenRejected:
+    return TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
