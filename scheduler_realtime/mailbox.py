@@ -136,6 +136,7 @@ class Mailbox:
         """The socket is gone: stop all timers and the writer. Safe at any time, and twice."""
         if self._is_finished:
             return
+        has_closed = self._is_over
         self._is_over = self._is_finished = True
         self.discard()
         for timer in (self._stuck, self._abort):
@@ -146,7 +147,7 @@ class Mailbox:
         servers.unregister_producer(self._send)
         # A server closes by flushing first, for ever where the client does not read: uvicorn
         # would not end at SIGTERM. To a connection that is closed by then this does nothing.
-        grace = CLOSE_GRACE if self._close_code is None else HANDSHAKE_GRACE
+        grace = HANDSHAKE_GRACE if has_closed else CLOSE_GRACE
         self._loop.call_later(grace, servers.abort, self._send)
 
     def abort(self) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler_realtime import mailbox as mailboxes
 from tests.harness.box import SLOW_READER, Box, stall
 from tests.harness.line import DaphneLine, Line, turns, until
 
@@ -89,6 +90,20 @@ async def test_what_a_finished_client_never_reads_is_cut_off_later() -> None:
     box.mailbox.finish()
 
     assert line.cuts == 0
+    await until(lambda: line.cuts)
+
+
+async def test_a_client_that_is_lost_before_its_close_frame_is_owed_no_answer_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mailboxes, "HANDSHAKE_GRACE", 60)
+    line = Line()
+    box = Box(line, line.send)
+    await stall(box)
+    box.mailbox.close(4512)
+
+    box.mailbox.finish()
+
     await until(lambda: line.cuts)
 
 
