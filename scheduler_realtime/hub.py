@@ -8,14 +8,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from django.db import Error
-
-from . import books, catching_up, close_codes, doorbell, news, receipts, servers, upkeep
+from . import catching_up, close_codes, doorbell, news, receipts, upkeep
 from .catching_up import Resumption, Verdict
 from .connection import Connection
 from .deliveries import Deliveries
 from .door import Door
 from .doorbell import Courier, Listening
+from .ending import Ending
 from .ephemeral import Ephemera
 from .gathering import Gathering
 from .identity import Identity
@@ -30,11 +29,6 @@ logger = logging.getLogger(__name__)
 
 SENDS_PER_STEP: Final = 32
 """Frames handed over before the hub lets the loop do something else: about half a millisecond."""
-
-
-WRITE_OUT: Final = 3.0
-"""Seconds that the last receipts have to be written, when the process ends."""
-
 
 class Hub:
     """One per process and event loop.
@@ -64,6 +58,8 @@ class Hub:
         self._alerted = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._tail = Tail(self)
+        self.ending = Ending(self)
+        self.ending.unwritten.append(self.deliveries.flush)
 
     # Life.
 
@@ -81,7 +77,7 @@ class Hub:
         ):
             self._tasks.append(self.loop.create_task(work))
         self._tail.start()
-        servers.before_daphne_stops(self.drain, self.stop)
+        self.ending.listen()
 
     def drain(self) -> None:
         """Take no more sockets, and close those there are: the process is about to end."""
@@ -91,25 +87,22 @@ class Hub:
             connection.close(close_codes.DRAINING)
 
     async def stop(self) -> None:
-        """End everything that `start` began. Safe to call twice."""
-        self.drain()
+        """Drain, write what waits, and end everything that `start` began. Safe to call twice."""
+        await self.ending.come()
+
+    def is_empty(self) -> bool:
+        """Whether no socket is left, nor one on its way in."""
+        return not self.connections and self.door.is_quiet
+
+    async def shut(self) -> None:
+        """End the tasks and the thread: the last step of `stop`."""
         self.roster.stop()
-        await self._write_out()
         doorbell.detach(self)
         news.unfollow(self)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self._tail.join, 2)
-        await books.close()
-
-    async def _write_out(self) -> None:
-        """Write what clients said of their messages, if the database lets us in time."""
-        try:
-            async with asyncio.timeout(WRITE_OUT):
-                await self.deliveries.flush()
-        except (TimeoutError, Error) as error:
-            logger.warning("The last receipts of this process could not be written: %r", error)
 
     # Sockets.
 
@@ -309,6 +302,7 @@ def current() -> Hub:
     if _hub is None or _hub.loop is not asyncio.get_running_loop():
         if _hub is not None:
             doorbell.detach(_hub)
+            _hub.ending.forget()
         _hub = Hub()
         _hub.start()
     return _hub
@@ -316,6 +310,8 @@ def current() -> Hub:
 
 def _after_fork() -> None:
     global _hub  # noqa: PLW0603 - a child has none of its parent's sockets
+    if _hub is not None:
+        _hub.ending.forget()
     _hub = None
 
 

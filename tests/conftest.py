@@ -250,7 +250,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     house.open()
     await house.hub.ready.wait()
     yield house
-    await house.hub.stop()
+    await house.close()
 
 
 @pytest.fixture(params=["uvicorn", "behind a middleware"])

@@ -23,7 +23,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> Any:
     house.open()
     await house.hub.ready.wait()
     yield house
-    await house.hub.stop()
+    await house.close()
 
 
 async def settled(house: House) -> None:

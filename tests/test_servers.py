@@ -1,4 +1,4 @@
-"""Clients that read slowly or never, and the end of a server, on each server that we know."""
+"""Clients that read slowly or never, on each server that we know."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.harness import opening
-from tests.harness.app_server import KINDS, AppServer, Kind
+from tests.harness.app_server import KINDS, AppServer
 from tests.harness.listener import Frame, Listener
 from tests.harness.opening import Seeded
 from tests.harness.site import Site
@@ -163,40 +163,3 @@ async def test_a_slow_client_that_reads_on_has_everything_in_order_without_a_gap
     positions = [frame["id"] for frame in slow.frames if "id" in frame]
     assert titles(slow, "slow") == [f"slow {number}" for number in range(120)]
     assert positions == sorted(set(positions))
-
-
-@pytest.fixture(params=KINDS)
-def mortal(request: pytest.FixtureRequest, seeded_sqlite: Seeded) -> Iterator[Site]:
-    """A site whose server the test ends."""
-    with contextlib.closing(opening.open_embedded(seeded_sqlite, request.param)) as site:
-        yield site
-
-
-END: dict[Kind, int] = {"daphne": 4512, "uvicorn": 1012}
-
-
-async def test_a_server_that_is_told_to_end_tells_its_clients_and_ends(mortal: Site) -> None:
-    async with mortal.listen("nurse") as known, Listener.open(mortal.server) as stranger:
-        await known.next("welcome")
-        began = time.monotonic()
-        await asyncio.to_thread(mortal.server.stop, 6)
-
-        assert await known.closed() == END[mortal.server.kind]
-        assert await stranger.closed() in (4512, 1012, 1006)
-
-    assert time.monotonic() - began < 6
-    assert "Traceback" not in mortal.server.log_text()
-    assert "was destroyed" not in mortal.server.log_text()
-
-
-async def test_a_client_that_does_not_read_keeps_no_server_from_ending(mortal: Site) -> None:
-    async with mortal.listen("nurse") as stuck, mortal.listen("viewer") as other:
-        await stuck.next("welcome")
-        await other.next("welcome")
-        stuck.stop_reading()
-        await send(mortal, "wall", 60, size=LARGE)
-        await other.next(where=titled("wall 59"))
-
-        await asyncio.to_thread(mortal.server.stop, 6)
-
-    assert "Traceback" not in mortal.server.log_text()

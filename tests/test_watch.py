@@ -35,7 +35,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     house.open()
     await house.hub.ready.wait()
     yield house
-    await house.hub.stop()
+    await house.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.conf import settings
 from tests.harness.child import REPOSITORY, ServerProcess
 from tests.harness.ports import free_port
 
-Kind = Literal["daphne", "uvicorn"]
+Kind = Literal["daphne", "uvicorn", "gunicorn"]
 KINDS: tuple[Kind, ...] = ("daphne", "uvicorn")
 APPLICATION = "project.asgi:application"
 
@@ -42,9 +42,10 @@ def project_environment(
 
 
 class AppServer(ServerProcess):
-    """One server process of the demo project: daphne or uvicorn.
+    """One server of the demo project: daphne, uvicorn, or gunicorn with two uvicorn workers.
 
-    `redis_url` None means the in-memory layer. `env` adds to the environment or replaces it.
+    `redis_url` None means the in-memory layer. `env` adds to the environment or replaces it, and
+    `options` adds to the command line.
     """
 
     ready_within = 60.0
@@ -58,8 +59,10 @@ class AppServer(ServerProcess):
         prefix: str = "",
         port: int | None = None,
         env: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.kind = kind
+        self.options = options
         self.name = kind
         super().__init__()
         self.port = port or free_port()
@@ -68,12 +71,16 @@ class AppServer(ServerProcess):
         self.env = project_environment(database_url, redis_url, prefix, **(env or {}))
 
     def command(self) -> list[str]:
-        if self.kind == "daphne":
-            place = ["-b", "127.0.0.1", "-p", str(self.port)]
-        else:
-            place = ["--host", "127.0.0.1", "--port", str(self.port)]
-            place += ["--log-level", "info", "--ws", "auto"]
-        return [sys.executable, "-m", self.kind, *place, APPLICATION]
+        match self.kind:
+            case "daphne":
+                words = ["-b", "127.0.0.1", "-p", str(self.port)]
+            case "uvicorn":
+                words = ["--host", "127.0.0.1", "--port", str(self.port)]
+                words += ["--log-level", "info", "--ws", "auto"]
+            case "gunicorn":
+                words = ["-b", f"127.0.0.1:{self.port}", "-k", "uvicorn_worker.UvicornWorker"]
+                words += ["-w", "2", "--no-control-socket"]  # that is one file in the home folder
+        return [sys.executable, "-m", self.kind, *words, *self.options, APPLICATION]
 
     def environment(self) -> dict[str, str]:
         return self.env

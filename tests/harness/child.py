@@ -96,6 +96,16 @@ class ServerProcess(ABC):
 
     def start(self) -> None:
         """Start and wait until it serves; AssertionError with the log if it does not."""
+        self.launch()
+        deadline = time.monotonic() + self.ready_within
+        while not self.answers():
+            if not self.alive or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"{self.name} did not start:\n{self.log_text()}")
+            time.sleep(0.01)
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
         assert not self.alive, f"{self.name} is running already"
         user = self.run_as()
         with self.log_path.open("ab") as log:
@@ -111,12 +121,12 @@ class ServerProcess(ABC):
                 start_new_session=True,
             )
         lifeline.watch(self.pid, self.orphan_signal)
-        deadline = time.monotonic() + self.ready_within
-        while not self.answers():
-            if not self.alive or time.monotonic() > deadline:
-                self.kill()
-                raise AssertionError(f"{self.name} did not start:\n{self.log_text()}")
-            time.sleep(0.01)
+
+    def wait_until_says(self, words: str, *, times: int = 1) -> None:
+        """Wait until it has written the words to its log so often."""
+        wait_for(
+            lambda: self.log_text().count(words) >= times, within=self.ready_within, what=words
+        )
 
     def stop(self, within: float = 15.0) -> int:
         """Ask it to end and return its exit code; AssertionError, after a kill, if it does not."""
@@ -124,6 +134,10 @@ class ServerProcess(ABC):
             return self._reaped()
         self.thaw()
         os.kill(self.pid, self.polite_signal)
+        return self.wait(within)
+
+    def wait(self, within: float) -> int:
+        """Wait until it has ended, and return its exit code; AssertionError, after a kill, else."""
         try:
             self._process_here().wait(within)
         except subprocess.TimeoutExpired:

@@ -95,6 +95,12 @@ class House:
         self.hub.start()
         self.hub.start_at(self.state())
 
+    async def close(self) -> None:
+        """Have everybody leave, and stop the hub."""
+        for connection in tuple(self.hub.connections):
+            self.hub.leave(connection)
+        await self.hub.stop()
+
     def state(self) -> State:
         head = self.rows[-1].position if self.rows else 0
         return State(epoch=self.epoch, head=head, floor=self.floor, waiting=False)

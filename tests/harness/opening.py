@@ -45,7 +45,13 @@ def seed_stopped_postgres() -> tuple[PostgresServer, Seeded]:
     return golden, seeded
 
 
-def open_embedded(seeded: Seeded, kind: Kind, *, env: Mapping[str, str] | None = None) -> Site:
+def open_embedded(
+    seeded: Seeded,
+    kind: Kind,
+    *,
+    env: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+) -> Site:
     """One server on a SQLite file of its own, with the in-memory layer."""
     path = lifeline.new_folder("sqlite") / "site.sqlite3"
     shutil.copyfile(seeded.place, path)
@@ -56,7 +62,7 @@ def open_embedded(seeded: Seeded, kind: Kind, *, env: Mapping[str, str] | None =
         prefix="",
         env=dict(env or {}),
     )
-    return _with_servers(site, [kind])
+    return _with_servers(site, [kind], options)
 
 
 def open_clustered(
@@ -99,7 +105,7 @@ def _seed(database_url: str, place: str) -> Seeded:
     return Seeded(place=place, users=json.loads(done.stdout.splitlines()[-1]))
 
 
-def _with_servers(site: Site, kinds: Sequence[Kind]) -> Site:
+def _with_servers(site: Site, kinds: Sequence[Kind], options: Sequence[str] = ()) -> Site:
     site.servers += [
         AppServer(
             kind,
@@ -107,6 +113,7 @@ def _with_servers(site: Site, kinds: Sequence[Kind]) -> Site:
             redis_url=site.redis_url,
             prefix=site.prefix,
             env=site.env,
+            options=options,
         )
         for kind in kinds
     ]
