@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 SENDS_PER_STEP: Final = 32
 """Frames handed over before the hub lets the loop do something else: about half a millisecond."""
 
+
 class Hub:
     """One per process and event loop.
 

@@ -1,14 +1,16 @@
 """The board in a real browser: it shows the day, and moves when anybody saves a surgery."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.conftest import OpenEmbedded
+from tests.conftest import OpenClustered, OpenEmbedded
 from tests.harness.site import Site
 from tests.test_main_job import save_in_admin
 
@@ -42,6 +44,10 @@ def bar(browser: Chrome, surgery_id: int, name: str) -> str | None:
         selector,
         name,
     )
+
+
+def shows_end(browser: Chrome, surgery_id: int, end: datetime) -> bool:
+    return datetime.fromisoformat(bar(browser, surgery_id, "data-end") or "") == end
 
 
 def later(text: str) -> datetime:
@@ -98,6 +104,36 @@ def test_the_board_says_that_it_is_stale_while_the_server_is_gone_and_catches_up
     wait(
         browser, lambda page: datetime.fromisoformat(bar(page, row["id"], "data-end") or "") == end
     )
+    assert browser.execute_script("return window.neverReloaded") is True
+
+
+HEARTBEAT = 2.0
+
+
+@pytest.mark.slow
+def test_a_board_notices_a_frozen_server_within_two_heartbeats_and_catches_up(
+    clustered: OpenClustered, open_browser: Callable[[], Chrome]
+) -> None:
+    site = clustered("uvicorn", "daphne", env={"WEBSOCKET_HEARTBEAT_INTERVAL": str(HEARTBEAT)})
+    rows = site.surgeries()[:3]
+    browser = open_browser()
+    open_board(browser, site, "nurse")
+
+    site.server.freeze()
+    frozen = time.monotonic()
+    wait(browser, lambda page: line_of(page) == "reconnecting")
+    noticed_after = time.monotonic() - frozen
+    text = browser.find_element(By.ID, "line").text
+    for row in rows:
+        end = later(row["end_time"]).isoformat()
+        site.patch_surgery(row["id"], end_time=end, server=site.named("daphne"))
+    site.server.thaw()
+
+    assert noticed_after < 2 * HEARTBEAT
+    assert "stale since" in text
+    wait(browser, lambda page: line_of(page) == "live")
+    for row in rows:
+        wait(browser, lambda page, row=row: shows_end(page, row["id"], later(row["end_time"])))
     assert browser.execute_script("return window.neverReloaded") is True
 
 

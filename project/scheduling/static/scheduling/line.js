@@ -6,7 +6,9 @@ const PATH = "/api/ws/ws";
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
 const STEADY = 10_000; // a line that lived so long was not refused: start over with short delays
-const GRACE = 15_000; // how long after a heartbeat the answer may take
+const GRACE = 15_000; // how long an answer may take, at the most
+const SHARE = 0.75; // of the interval, likewise: a dead line is noticed before the second one ends
+const REMEMBERED = 1000; // keys of messages that may come again
 
 const UNAUTHORISED = 4401;
 const FINAL = new Map([
@@ -29,6 +31,8 @@ export class Line {
   /** @type {WebSocket | null} */
   #socket = null;
   #position = 0;
+  /** @type {Set<string>} */
+  #keys = new Set();
   #epoch = "";
   #attempts = 0;
   #openedAt = 0;
@@ -42,8 +46,10 @@ export class Line {
 
   /**
    * @param {import("./session.js").Session} session
-   * @param {{frame: (frame: Frame) => void, loginRequired: () => void, whereabouts: () => object,
+   * @param {{frame: (frame: Frame) => void, again: (frame: Frame) => void,
+   *          loginRequired: () => void, whereabouts: () => object,
    *          state: (state: State, since: Date | null, detail?: string) => void}} hooks
+   *        `frame` gets each message once; `again` one that has come before, now with its position
    */
   constructor(session, hooks) {
     this.#session = session;
@@ -63,6 +69,7 @@ export class Line {
     }
     const socket = new WebSocket(url, ["scheduler.v1", `bearer.${this.#session.access}`]);
     this.#socket = socket;
+    this.#expect(GRACE);
     socket.onmessage = (event) => this.#hear(JSON.parse(event.data));
     socket.onclose = (event) => this.#lost(event.code);
   }
@@ -83,7 +90,7 @@ export class Line {
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     clearInterval(this.#heartbeat);
-    this.#retry = 0;
+    this.#retry = this.#silence = 0;
     if (this.#socket) {
       this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close();
@@ -93,20 +100,33 @@ export class Line {
 
   /** @param {string} type @param {object} data */
   send(type, data = {}) {
-    if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.#socket.send(JSON.stringify({ type, data }));
-    }
+    if (this.#isOpen) this.#socket.send(JSON.stringify({ type, data }));
+  }
+
+  get #isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   beat() {
     const position = this.#position || undefined;
     this.send("heartbeat", { ...this.#hooks.whereabouts(), position });
+    if (this.#isOpen) this.#expect(Math.min(GRACE, SHARE * this.#every));
+  }
+
+  /**
+   * A line that is dead without a word is noticed by its silence: something has to come in time.
+   * Reckoned from what was sent, not from what was heard: a tab in the background sends late.
+   * @param {number} patience
+   */
+  #expect(patience) {
+    this.#silence ||= setTimeout(() => this.#lost(1006), patience);
   }
 
   /** @param {Frame} frame */
   #hear(frame) {
     this.#heardAt = new Date();
-    this.#watch();
+    clearTimeout(this.#silence);
+    this.#silence = 0;
     if (frame.type === "welcome") this.#welcome(frame.data);
     if (frame.type === "resync") this.#startFrom(frame.data);
     if (frame.type === "token_expiring") this.#renew();
@@ -117,11 +137,21 @@ export class Line {
     if (PROMISES.has(frame.type)) {
       this.#position = Math.max(this.#position, frame.data.position ?? 0);
     }
-    if (frame.id) {
-      if (frame.id <= this.#position && !frame.redelivered) return;
-      this.#position = Math.max(this.#position, frame.id);
+    if (frame.id && !frame.redelivered) {
+      if (frame.id <= this.#position) return;
+      this.#position = frame.id;
     }
-    this.#hooks.frame(frame);
+    if (this.#isKnown(frame.key)) this.#hooks.again(frame);
+    else this.#hooks.frame(frame);
+  }
+
+  /** A message may come early, or once more: its key tells that it is the same. */
+  #isKnown(key) {
+    if (!key) return false;
+    const isKnown = this.#keys.delete(key);
+    this.#keys.add(key);
+    if (this.#keys.size > REMEMBERED) this.#keys.delete(this.#keys.values().next().value);
+    return isKnown;
   }
 
   #welcome(data) {
@@ -139,12 +169,6 @@ export class Line {
   #startFrom({ epoch, position }) {
     this.#epoch = epoch;
     this.#position = position;
-  }
-
-  /** A line that is dead without a word is noticed by its silence. */
-  #watch() {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#lost(1006), this.#every + GRACE);
   }
 
   /** @param {number} code */

@@ -50,10 +50,11 @@ function load() {
   });
 }
 
-function update(frame) {
+function update(frame, isNews = true) {
   queue(async () => {
-    arrivals.tell(frame);
-    chart.draw(await board.apply(frame.data));
+    if (isNews) arrivals.tell(frame);
+    // What still waits to be acknowledged is old, and the board knows what came after it.
+    if (!frame.redelivered) chart.draw(await board.apply(frame.data));
   });
 }
 
@@ -69,10 +70,16 @@ function receipt({ data }) {
   if (data.user_id === self && data.state === "acknowledged") notices.acknowledged(data.id);
 }
 
+/** Takes in what was told already, and has come once more or in its place. */
+function again(frame) {
+  notices.again(frame);
+  if (frame.type === "schedule_update") update(frame, false);
+}
+
 const HANDLERS = new Map([
   ["welcome", welcome],
   ["resync", load],
-  ["schedule_update", update],
+  ["schedule_update", (frame) => update(frame)],
   ["presence_state", ({ data }) => presence.replace(data.users)],
   ["user_presence", ({ data }) => presence.hear(data)],
   ["emergency_alert", (frame) => notices.emergency(frame)],
@@ -92,6 +99,7 @@ function enter() {
   document.body.classList.add("inside");
   line = new Line(session, {
     frame: (frame) => HANDLERS.get(frame.type)?.(frame),
+    again,
     state: (...news) => state.show(...news),
     loginRequired: leave,
     whereabouts: () => ({ current_page: location.pathname, active_schedule_date: board.day }),

@@ -7,8 +7,8 @@ import { element } from "./chart.js";
 export class Notices {
   /** @type {Map<string, {banner: HTMLElement, id?: number}>} */
   #shown = new Map();
-  /** @type {Set<string>} */
-  #read = new Set();
+  /** @type {Map<string, boolean>} what was read, and whether its sender waits to hear of it */
+  #read = new Map();
   #stack;
   #progress;
   #acknowledge;
@@ -43,8 +43,8 @@ export class Notices {
    * @param {number} id
    */
   acknowledged(id) {
-    for (const [name, shown] of this.#shown) {
-      if (shown.id === id) this.#remove(name);
+    for (const [key, shown] of this.#shown) {
+      if (shown.id === id) this.#remove(key, false);
     }
   }
 
@@ -57,37 +57,36 @@ export class Notices {
     this.#progress.textContent = `Optimisation ${data.optimization_id}: ${percent} %, ${data.status}${score}`;
   }
 
-  /** A message may come again, with its position or unasked: its key tells that it is the same. */
+  /**
+   * A message that was shown before has come with its position, or unasked.
+   * @param {Frame} frame
+   */
+  again({ id, key }) {
+    const known = this.#shown.get(key);
+    if (known) known.id ??= id;
+    else if (id && this.#read.get(key)) this.#acknowledge(id);
+  }
+
   #show({ id, key, kind, title, text, mustAcknowledge }) {
-    const name = key ?? String(id);
-    const known = this.#shown.get(name);
-    if (known) {
-      known.id ??= id;
-      return;
-    }
-    if (this.#read.has(name)) {
-      if (id && mustAcknowledge) this.#acknowledge(id);
-      return;
-    }
     const banner = element("section", `banner ${kind}`);
     banner.setAttribute("role", kind === "info" ? "status" : "alert");
     const button = element("button", "", mustAcknowledge ? "Acknowledge" : "Dismiss");
     button.type = "button";
-    button.addEventListener("click", () => this.#close(name, mustAcknowledge));
+    button.addEventListener("click", () => this.#close(key, mustAcknowledge));
     banner.append(element("b", "", title), element("span", "", text), button);
-    this.#shown.set(name, { banner, id });
+    this.#shown.set(key, { banner, id });
     this.#stack.prepend(banner);
   }
 
-  #close(name, mustAcknowledge) {
-    const { id } = this.#shown.get(name);
-    this.#remove(name);
+  #close(key, mustAcknowledge) {
+    const { id } = this.#shown.get(key);
+    this.#remove(key, mustAcknowledge);
     if (mustAcknowledge && id) this.#acknowledge(id);
   }
 
-  #remove(name) {
-    this.#shown.get(name).banner.remove();
-    this.#shown.delete(name);
-    this.#read.add(name);
+  #remove(key, mustAcknowledge) {
+    this.#shown.get(key).banner.remove();
+    this.#shown.delete(key);
+    this.#read.set(key, Boolean(mustAcknowledge));
   }
 }
