@@ -5,17 +5,20 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+import psutil
 import pytest
 
+from tests.conftest import OpenClustered
 from tests.harness import opening
 from tests.harness.app_server import AppServer, Kind
 from tests.harness.child import wait_for
 from tests.harness.listener import Listener
 from tests.harness.mute import Mute
 from tests.harness.opening import Seeded
+from tests.harness.postgres_server import PostgresServer
 from tests.harness.site import Site
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -168,3 +171,49 @@ def test_a_server_that_is_told_to_end_while_it_starts_ends(
 
         assert site.server.wait(IN_TIME) == exit_code(site.server, number)
         assert "Traceback" not in site.server.log_text()
+
+
+async def test_a_server_whose_database_does_not_answer_ends_in_time(
+    clustered: OpenClustered,
+) -> None:
+    site = await asyncio.to_thread(lambda: clustered("daphne", "uvicorn", own_postgres=True))
+    assert isinstance(site.postgres, PostgresServer)
+    async with contextlib.AsyncExitStack() as stack:
+        known = [
+            await stack.enter_async_context(site.listen("nurse", server=server))
+            for server in site.servers
+        ]
+        for ear in known:
+            await ear.next("welcome")
+        site.postgres.freeze()
+        for server in site.servers:  # somebody whose name the books thread looks up, for ever
+            await stack.enter_async_context(knocking(site, server))
+
+        began = time.monotonic()
+        await asyncio.gather(*(asyncio.to_thread(server.stop) for server in site.servers))
+        took = time.monotonic() - began
+
+        assert [await ear.closed() for ear in known] == [4512, 4512]
+    site.postgres.thaw()
+    assert took < 10
+
+
+def looks_up(server: AppServer) -> bool:
+    """Whether the handshake has reached the server: nothing of it waits in the kernel."""
+    found = psutil.Process(server.pid).net_connections("tcp")
+    return sum(c.laddr.port == server.port and c.status == "ESTABLISHED" for c in found) > 1
+
+
+@contextlib.asynccontextmanager
+async def knocking(site: Site, server: AppServer) -> AsyncIterator[None]:
+    """Be at the door of a server that will not answer, while the block runs."""
+
+    async def knock() -> None:
+        with contextlib.suppress(Exception):  # it ends as the server ends it
+            async with Mute.open(server, site.token("viewer")):
+                pass
+
+    task = asyncio.create_task(knock())
+    await asyncio.to_thread(wait_for, lambda: looks_up(server), within=10, what="a lookup")
+    yield
+    await task
