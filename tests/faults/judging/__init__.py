@@ -1,0 +1,1 @@
+"""The judge: what was committed against what each client was handed, and what it was told of doubt."""

@@ -1,0 +1,47 @@
+"""Runs seeds: one site each, on which the faults happen one after another."""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tests.faults import printing
+from tests.faults.form import LONG, SHORT, Form
+from tests.faults.place import Golden, Place, make_golden
+from tests.faults.scenarios import lines
+from tests.faults.stage import History, Outcome, Scenario, Stage
+
+FORMS: Final = {"long": LONG, "short": SHORT}
+
+FAULTS: Final[Mapping[str, Scenario]] = {
+    "nothing": lines.nothing,
+    "cut": lines.cut,
+}
+
+
+def run(seeds: Sequence[int], faults: Sequence[str] | None, form: str) -> int:
+    """Run, print, and return the exit code: 1 where the judge found anything."""
+    golden = make_golden()
+    outcomes: list[Outcome] = []
+    for seed in seeds:
+        outcomes += run_seed(FORMS[form], golden, seed, faults)
+    return 1 if any(outcome.verdict.is_guilty for outcome in outcomes) else 0
+
+
+def run_seed(form: Form, golden: Golden, seed: int, faults: Sequence[str] | None) -> list[Outcome]:
+    """All the faults on one site, in an order of the seed's own."""
+    names = list(faults or FAULTS)
+    if faults is None:
+        random.Random(seed).shuffle(names)  # noqa: S311 - an order is no secret
+    begun = time.monotonic()
+    history = History()
+    outcomes = []
+    with Place(form, golden, seed=seed) as place:
+        print(f"seed {seed}  open after {time.monotonic() - begun:.1f} s", flush=True)  # noqa: T201
+        for name in names:
+            outcome = Stage(place, name, history).run(FAULTS[name])
+            print(printing.line(seed, outcome), flush=True)  # noqa: T201
+            for text in printing.evidence(outcome):
+                print(text, flush=True)  # noqa: T201
+            outcomes.append(outcome)
+    return outcomes

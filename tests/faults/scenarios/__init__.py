@@ -1,0 +1,1 @@
+"""The faults, one function each: what goes wrong while writers write and clients listen."""
