@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import DatabaseError, connections, transaction
 
-from . import affected, log
+from . import affected, failpoints, log
 from .conf import conf
 from .folding import Entry
 
@@ -50,11 +50,16 @@ class Turn:
 def _sequence(complete: Callable[[Sequence[Entry]], None]) -> log.Given | None:
     alias = log.database()
     with transaction.atomic(using=alias):
-        return log.sequence(
+        given = log.sequence(
             bulk_threshold=int(conf().BULK_THRESHOLD),
             complete=complete,
             guards=_GUARDS if connections[alias].vendor == "postgresql" else {},
         )
+        if given is not None and given.count:
+            failpoints.reach("relay.updated")
+    if given is not None and given.count:
+        failpoints.reach("relay.committed")
+    return given
 
 
 def _as_written(entries: Sequence[Entry]) -> None:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from django.db import connections
 
-from . import doorbell, files, log
+from . import doorbell, failpoints, files, log
 from .conf import conf
 from .exceptions import HistoryGap
 from .relay import Relay, Turn
@@ -111,6 +111,7 @@ class Tail(threading.Thread):
         turn = self._relay.turn(is_expected=is_expected)
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
+            failpoints.reach("relay.rung")
         if self._reader is not None:
             self._follow(self._reader, place, turn, begun if turn.is_all else self._level_at)
         if turn.is_busy:

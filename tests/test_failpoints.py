@@ -1,0 +1,73 @@
+"""Failpoints: a process that passes an armed place so often goes no further."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from scheduler_realtime import failpoints
+from tests.harness.child import REPOSITORY
+
+PASSES = """
+from scheduler_realtime import failpoints
+for number in range(5):
+    print(number, flush=True)
+    failpoints.reach("relay.updated")
+    failpoints.reach("relay.rung")
+"""
+
+
+def passing(armed: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PASSES],
+        cwd=REPOSITORY,
+        env=os.environ | {failpoints.VARIABLE: armed},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("place", ["relay.updated", "relay.rung"])
+def test_a_process_is_killed_at_the_third_passing(place: str) -> None:
+    process = passing(f"{place}=kill@3")
+
+    printed, _ = process.communicate(timeout=20)
+
+    assert process.returncode == -signal.SIGKILL
+    assert printed.split() == ["0", "1", "2"]
+
+
+def test_a_process_is_stopped_once_and_can_go_on() -> None:
+    process = passing("relay.rung=stop@2")
+
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    is_stopped = os.WIFSTOPPED(status)
+    psutil.Process(process.pid).resume()
+    printed, _ = process.communicate(timeout=20)
+
+    assert is_stopped
+    assert printed.split() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_place_that_is_not_armed_is_passed() -> None:
+    process = passing("relay.committed=kill@1")
+
+    printed, _ = process.communicate(timeout=20)
+
+    assert (process.returncode, printed.split()[-1]) == (0, "4")
+
+
+@pytest.mark.parametrize(
+    "armed", ["relay.updated", "relay.nowhere=kill@1", "relay.rung=hurt@1", "relay.rung=kill@0"]
+)
+def test_what_cannot_be_meant_is_refused_with_the_name_of_the_variable(armed: str) -> None:
+    process = passing(armed)
+
+    _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert f"ImproperlyConfigured: {failpoints.VARIABLE} must be like" in said
