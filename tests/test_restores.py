@@ -5,7 +5,7 @@ import contextlib
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,12 @@ async def is_refused(site: Site, params: dict[str, Any], **facts: Any) -> str:
     return str(welcome["data"]["epoch"])
 
 
+def while_stopped(postgres: PostgresServer, deed: Callable[[str], None]) -> None:
+    postgres.stop()
+    deed("kept")
+    postgres.start()
+
+
 async def test_data_that_were_put_back_and_have_outrun_the_lost_ones_are_another_log(
     clustered: OpenClustered,
 ) -> None:
@@ -93,12 +99,12 @@ async def test_data_that_were_put_back_and_have_outrun_the_lost_ones_are_another
         ears = (near, far, third)
         epochs = {(await ear.next("welcome"))["data"]["epoch"] for ear in ears}
         await hear_saves(site, pk, 1, *ears)
-        await asyncio.to_thread(postgres.keep)
+        await asyncio.to_thread(while_stopped, postgres, postgres.copy_data)
         site.console.kill()
         last = await hear_saves(site, pk, LOST, *ears)
         for server in site.servers:
             server.freeze()
-        await asyncio.to_thread(postgres.put_back)
+        await asyncio.to_thread(while_stopped, postgres, postgres.put_back)
         head = await asyncio.to_thread(go_on_unheard, site, pk)
         for server in site.servers:
             server.thaw()

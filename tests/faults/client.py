@@ -43,7 +43,8 @@ class Client:
         self._credential = [Subprotocol("scheduler.v1"), Subprotocol(f"bearer.{token}")]
         self._urls = urls
         self._dice = random.Random(name)  # noqa: S311 - a choice of server is no secret
-        self._url = ""
+        self._url = self._wanted = ""
+        self._line_now: ClientConnection | None = None
         self._epoch: str | None = None
         self._last = self._promised = self._on_line = 0
         self._interval = FIRST_INTERVAL
@@ -61,6 +62,12 @@ class Client:
             await asyncio.wait({self._task})
             self._task = None
             self._lose("lost")
+
+    def move(self, number: int) -> None:
+        """Hang up, and go to the server of that number."""
+        self._wanted = self._urls[number % len(self._urls)]
+        if self._line_now is not None:
+            self._line_now.transport.abort()
 
     def taken(self) -> dict[str, Any]:
         """What was noted since the last call."""
@@ -83,9 +90,9 @@ class Client:
 
     @contextlib.asynccontextmanager
     async def _line(self) -> AsyncIterator[ClientConnection]:
-        """A connection to another server than the last, cut at the end without ceremony."""
+        """A connection to the server wanted, or another than the last; cut without ceremony."""
         others = [url for url in self._urls if url != self._url] or list(self._urls)
-        self._url = self._dice.choice(others)
+        self._url, self._wanted = self._wanted or self._dice.choice(others), ""
         query = {}
         if self._epoch is not None:
             query = {"since": str(max(self._last, self._promised)), "epoch": self._epoch}
@@ -99,10 +106,12 @@ class Client:
             max_size=None,
             ping_interval=None,
         )
+        self._line_now = line
         beating = asyncio.create_task(self._beat(line))
         try:
             yield line
         finally:
+            self._line_now = None
             beating.cancel()
             line.transport.abort()
 

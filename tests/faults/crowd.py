@@ -34,6 +34,11 @@ class Crowd:
         for name in names:
             self._clients[name].join()
 
+    async def scatter(self) -> None:
+        """Have everybody connect anew, spread evenly over the servers."""
+        for number, client in enumerate(self._clients.values()):
+            client.move(number)
+
     async def missing(self, names: list[str] | None, token: str, seconds: float) -> list[str]:
         """Wait until each of them was handed a token, or, without one, is level with its server.
 
@@ -76,6 +81,7 @@ async def main() -> None:
             "join": crowd.join,
             "leave": crowd.leave,
             "come_back": crowd.come_back,
+            "scatter": crowd.scatter,
             "missing": crowd.missing,
             "report": crowd.report,
         }

@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from psycopg import sql
+
 from tests.faults import people, prepare
 from tests.faults.form import Form
 from tests.faults.node import Node
@@ -77,6 +80,7 @@ class Place:
         self.url = self.postgres.url(DATABASE)
         self.people = people.gather(form.clients, self.users, prefix="c", net=1)
         self.travellers = people.gather(4, self.users, prefix="t", net=2)
+        self.left_at: int | None = None
         self.folder = lifeline.new_folder("faults")
         self._stack = contextlib.ExitStack()
 
@@ -184,6 +188,30 @@ class Place:
             ]
         )
         return [name for answer in answers for name in answer]
+
+    def scatter(self) -> None:
+        """Spread the clients evenly over the nodes: those that fled from one do not come back."""
+        for crowd in self.crowds:
+            crowd.ask("scatter")
+
+    def log(self, column: str) -> int:
+        """The log's `head` or `floor`."""
+        return int(self._log(column))
+
+    def epoch(self) -> str:
+        """The log's name."""
+        return str(self._log("epoch"))
+
+    def _log(self, column: str) -> Any:
+        with psycopg.connect(self.url, connect_timeout=5) as connection:
+            query = sql.SQL("SELECT {} FROM scheduler_realtime_log")
+            found = connection.execute(query.format(sql.Identifier(column))).fetchone()
+        return 0 if found is None else found[0]
+
+    def send_away(self) -> None:
+        """Have the travellers hang up, and remember where the log stood."""
+        self.crowds[0].ask("leave", names=[person.name for person in self.travellers])
+        self.left_at = self.log("head")
 
     def heal(self) -> None:
         """Everything runs, and everything goes through."""

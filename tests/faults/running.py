@@ -8,7 +8,17 @@ from typing import Final
 from tests.faults import printing
 from tests.faults.form import LONG, SHORT, Form
 from tests.faults.place import Golden, Place, make_golden
-from tests.faults.scenarios import lines
+from tests.faults.scenarios import (
+    absence,
+    database,
+    layer,
+    lines,
+    load,
+    mixed,
+    nodes,
+    relays,
+    servers,
+)
 from tests.faults.stage import History, Outcome, Scenario, Stage
 
 FORMS: Final = {"long": LONG, "short": SHORT}
@@ -16,6 +26,19 @@ FORMS: Final = {"long": LONG, "short": SHORT}
 FAULTS: Final[Mapping[str, Scenario]] = {
     "nothing": lines.nothing,
     "cut": lines.cut,
+    "kill": servers.killed,
+    "rolling": servers.rolling,
+    "redis-killed": layer.redis_killed,
+    "redis-frozen": layer.redis_frozen,
+    "relay": relays.relays,
+    "postgres": database.postgres_restarted,
+    "cut-off": nodes.cut_off,
+    "burst": load.burst,
+    "reversed": load.reversed_commits,
+    "away": absence.away,
+    "restored": database.restored,
+    "clock": nodes.clock,
+    "mixed": mixed.mixed,
 }
 
 
@@ -38,6 +61,8 @@ def run_seed(form: Form, golden: Golden, seed: int, faults: Sequence[str] | None
     outcomes = []
     with Place(form, golden, seed=seed) as place:
         print(f"seed {seed}  open after {time.monotonic() - begun:.1f} s", flush=True)  # noqa: T201
+        if "away" in names:
+            place.send_away()
         for name in names:
             outcome = Stage(place, name, history).run(FAULTS[name])
             print(printing.line(seed, outcome), flush=True)  # noqa: T201

@@ -12,6 +12,11 @@ from tests.faults import worker
 
 WRITERS: Final = 4
 
+TRIES: Final = 3
+
+WAIT: Final = 30.0
+"""Seconds one transaction waits for another before it goes on without."""
+
 SAVES_AT_ONCE: Final = 40
 """Saves in one transaction of a burst: below the threshold from which they are told in bulk."""
 
@@ -41,8 +46,11 @@ class Scribes:
 
     def start(self, rate: float, mix: str) -> None:
         """Have everybody write, at so many messages a second together."""
+        from django.db import connections
+
         from tests.faults.writer import Writer
 
+        connections.close_all()  # this thread's may be dead since the last time
         self._pool.refresh()
         pens = self._pens[1:]
         self._writers = [Writer(pen, rate=rate / len(pens), mix=mix) for pen in pens]
@@ -60,12 +68,14 @@ class Scribes:
         return stuck
 
     def sentinel(self) -> str:
-        """Create one row for everyone; its token."""
+        """Create one row for everyone; its token. A connection may be dead that nobody used."""
         pen = self._pens[0]
-        with pen.deed("sentinel") as deed:
-            pen.case("everyone").save()
-        assert deed.error is None, deed.error
-        return str(deed.tokens[0])
+        for _ in range(TRIES):
+            with pen.deed("sentinel") as deed:
+                pen.case("everyone").save()
+            if deed.error is None:
+                return str(deed.tokens[0])
+        raise AssertionError(deed.error)
 
     def prepare_burst(self, saves: int) -> None:
         """Open transactions with so many saves in all, and wait with them for `commit_burst`."""
@@ -145,27 +155,41 @@ class _Burst:
 def _reversed(pens: list[Any], hold: float) -> None:
     """The first writes, the second writes and commits, the first commits."""
     written, committed = threading.Event(), threading.Event()
+    threads = [
+        threading.Thread(target=_write_late, args=[pens[0], hold, None, written, committed]),
+        threading.Thread(target=_write_late, args=[pens[1], hold, written, committed, None]),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
 
-    def second() -> None:
-        from django.db import connections, transaction
 
-        written.wait(30)
-        with pens[1].deed("reversed"), transaction.atomic():
-            pens[1].case().save()
+def _write_late(
+    pen: Any,
+    hold: float,
+    after: threading.Event | None,
+    done: threading.Event,
+    until: threading.Event | None,
+) -> None:
+    """One long transaction: it writes after an event, and commits a while after another.
+
+    `done` is set once it has written, or, where it waits for nothing more, once it is over.
+    """
+    from django.db import connections, transaction
+
+    if after is not None:
+        after.wait(WAIT)
+    try:
+        with pen.deed("reversed"), transaction.atomic():
+            pen.case().save()
+            if until is not None:
+                done.set()
+                until.wait(WAIT)
             time.sleep(hold)
-        committed.set()
+    finally:
+        done.set()
         connections.close_all()
-
-    from django.db import transaction
-
-    thread = threading.Thread(target=second)
-    thread.start()
-    with pens[0].deed("reversed"), transaction.atomic():
-        pens[0].case().save()
-        written.set()
-        committed.wait(30)
-        time.sleep(hold)
-    thread.join(30)
 
 
 def main() -> None:

@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from tests.faults import gathering, ledger
 from tests.faults.gathering import Deeds
-from tests.faults.judging.evidence import Evidence, Key, Telling
+from tests.faults.judging.evidence import VOID, Evidence, Key, Telling
 from tests.faults.judging.judge import judge
 from tests.faults.judging.verdict import Verdict
+from tests.faults.ledger import Entry
 from tests.faults.people import Person
 from tests.faults.place import Place
+
+AFTER_RESTORE: Final = 10**12
+"""Added to the order of what came after a restore, whose ids begin again below those before."""
 
 Scenario = Callable[["Stage"], None]
 
@@ -59,13 +63,16 @@ class Stage:
         self.may_excuse = False
         self.must_resync: dict[str, frozenset[str]] = {}
         self.void: dict[Key, Telling] = {}
-        self.newer = 0
+        self._kept: frozenset[Key] | None = None
         self.listeners: list[Person] = list(place.people)
         self.notes: dict[str, Any] = {}
 
     def run(self, scenario: Scenario) -> Outcome:
         """Write, let it happen, heal, wait until everybody has caught up, and judge."""
         begun = time.monotonic()
+        self.place.scatter()
+        missing = self.place.missing(self.listeners, "", within=self.form.settle)
+        assert not missing, f"did not come back before {self.name}: {missing}"
         self.start_writing()
         try:
             scenario(self)
@@ -112,6 +119,7 @@ class Stage:
             commits=gathering.commits(deeds, {**self.void, **tellings}),
             clients=gathering.clients(place.crowds, place.folder, self.listeners),
             heartbeat=self.form.heartbeat,
+            epoch=place.epoch(),
             void=self.void,
             earlier=frozenset(self.history.earlier),
             foreign=gathering.foreign(place.url),
@@ -121,7 +129,25 @@ class Stage:
         self.history.earlier |= tellings.keys() | self.void.keys()
         return evidence, deeds
 
+    def restored(self, before: list[Entry], after: list[Entry]) -> None:
+        """Note what a restore took back. Ids go on from where they were, a second time."""
+        kept = {each.key: each for each in ledger.tellings(after)}
+        known = {each.key: each for each in ledger.tellings(before)}
+        self._kept = frozenset(kept)
+        self.void = {key: each for key, each in known.items() if key not in kept}
+        self.may_excuse = True
+
     def _tellings(self) -> list[Telling]:
         entries = ledger.read(self.place.url, after=self.history.entry)
         self.history.entry = max((entry.id for entry in entries), default=self.history.entry)
-        return ledger.tellings(entries)
+        found = ledger.tellings(entries)
+        if self._kept is None:
+            return found
+        for key in self.void.keys() & {each.key for each in found}:
+            again = self.void.pop(key)
+            again = replace(again, token=again.token + VOID)
+            self.void[again.key] = again
+        return [
+            each if each.key in self._kept else replace(each, order=each.order + AFTER_RESTORE)
+            for each in found
+        ]

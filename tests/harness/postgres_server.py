@@ -1,7 +1,6 @@
 """A PostgreSQL cluster of its own from a wheel, with databases copied from templates."""
 
 import os
-import shutil
 import signal
 import subprocess
 import uuid
@@ -118,18 +117,16 @@ class PostgresServer(Databases, ServerProcess):
             self._process_here().wait(15)
         super().restart()
 
-    def keep(self) -> None:
-        """Stop, keep a copy of the data, and start again."""
-        self.stop()
-        self._run("cp", "-R", str(self.data), str(self.data.with_name("kept")))
-        self.start()
+    def copy_data(self, name: str) -> None:
+        """Keep a copy of everything under a name, while the server is stopped."""
+        assert not self.alive, "a running server's files are no copy"
+        self._run("cp", "-R", str(self.data), str(self.folder / name))
 
-    def put_back(self) -> None:
-        """Stop, and start again with the data as it was kept."""
-        self.stop()
-        shutil.rmtree(self.data)
-        self.data.with_name("kept").rename(self.data)
-        self.start()
+    def put_back(self, name: str) -> None:
+        """Replace everything by the copy of that name, while the server is stopped."""
+        assert not self.alive, "a running server would write into the copy"
+        self._run("rm", "-rf", str(self.data))
+        self._run("cp", "-R", str(self.folder / name), str(self.data))
 
     def promote(self) -> None:
         """Stop, and start again as after a recovery from archives: on a timeline of its own."""

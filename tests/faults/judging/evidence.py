@@ -12,6 +12,8 @@ Place = tuple[str, int]
 LEFT = "left"
 """The action of a message that says only that a row left somebody's sight."""
 
+VOID = " (void)"
+
 
 def words_of(audience: str | None) -> frozenset[str]:
     """`everyone`, `role:r1`, `user:7`: whoever has one of the words may know."""
@@ -107,7 +109,8 @@ class Client:
 class Evidence:
     """All of one stage, whose writers have come to rest and whose clients have caught up.
 
-    `void`: what was committed and then taken back by a restore. `earlier`: what was told in
+    `epoch`: the log's, at the end. `void`: what was committed and then taken back by a restore;
+    what happened again after it stands there with `VOID` behind its token. `earlier`: what was told in
     earlier stages. `foreign`: positions that belong to no telling. `may_excuse`: whether a
     client may have been told to read afresh. `must_resync`: those who must have been, by name,
     with the reasons that will do.
@@ -117,6 +120,7 @@ class Evidence:
     commits: Mapping[Key, Commit]
     clients: list[Client]
     heartbeat: float
+    epoch: str = ""
     void: Mapping[Key, Telling] = field(default_factory=dict)
     earlier: frozenset[Key] = frozenset()
     foreign: frozenset[Place] = frozenset()

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tests.faults.judging.evidence import LEFT, Client, Evidence, Handed, Key, Place, Telling
+from tests.faults.judging.evidence import LEFT, VOID, Client, Evidence, Handed, Key, Place, Telling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,9 @@ def _moves(evidence: Evidence) -> dict[tuple[Place, int], str]:
 
 
 def _resolved(handed: Handed, moves: Mapping[tuple[Place, int], str], evidence: Evidence) -> Handed:
+    void = replace(handed, token=handed.token + VOID)
+    if void.key in evidence.void and handed.epoch != evidence.epoch:
+        return void  # it happened again after a restore, and that is another
     if handed.action != LEFT or handed.place is None:
         return handed
     token = moves.get((handed.place, handed.pk))
