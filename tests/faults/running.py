@@ -52,10 +52,8 @@ def run(seeds: Sequence[int], faults: Sequence[str] | None, form: str) -> int:
 
 
 def run_seed(form: Form, golden: Golden, seed: int, faults: Sequence[str] | None) -> list[Outcome]:
-    """All the faults on one site, in an order of the seed's own."""
-    names = list(faults or FAULTS)
-    if faults is None:
-        random.Random(seed).shuffle(names)  # noqa: S311 - an order is no secret
+    """All the faults on one site, in an order of the seed's own, or those named, as named."""
+    names = list(faults or _shuffled(seed))
     begun = time.monotonic()
     history = History()
     outcomes = []
@@ -70,3 +68,14 @@ def run_seed(form: Form, golden: Golden, seed: int, faults: Sequence[str] | None
                 print(text, flush=True)  # noqa: T201
             outcomes.append(outcome)
     return outcomes
+
+
+def _shuffled(seed: int) -> list[str]:
+    """Every fault. Those away come back late, and before the log they knew is replaced."""
+    dice = random.Random(seed)  # noqa: S311 - an order is no secret
+    names = [name for name in FAULTS if name not in {"away", "restored"}]
+    dice.shuffle(names)
+    back, again = sorted(dice.sample(range(len(names) // 2, len(names) + 1), 2))
+    names.insert(again, "restored")
+    names.insert(back, "away")
+    return names
