@@ -47,6 +47,13 @@ class Route:
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
+    async def close(self) -> None:
+        """Listen no longer, and end every line."""
+        self.cut()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
     def cut(self) -> None:
         """Reset every line, and every new one, until healed."""
         self._is_cut = True
