@@ -4,7 +4,7 @@
 HOST = 127.0.0.1
 PORT = 8000
 VENV = .venv
-# More words for pytest: make test ARGS="-k presence -x"
+# More words: make test ARGS="-k presence -x", make faults ARGS="--seeds 7 --faults kill"
 ARGS =
 # Another Django than the pinned one, as in 6.1: for the cells of test-matrix.
 DJANGO =
@@ -18,7 +18,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 NEW_ENOUGH = import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check bench test-matrix matrix-cell clean
+.PHONY: help demo test check faults bench test-matrix matrix-cell clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ check: $(VENV)/tests.stamp ## Check format, style, types and layers
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+
+faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
+	$(RUN) -m tests.faults $(ARGS)
 
 bench: $(VENV)/tests.stamp ## Measure latency and what a save costs, on this machine
 	$(RUN) -m benchmarks $(ARGS)

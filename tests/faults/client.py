@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import json
 import random
 import time
@@ -48,6 +49,7 @@ class Client:
         self._epoch: str | None = None
         self._last = self._promised = self._on_line = 0
         self._interval = FIRST_INTERVAL
+        self._heard_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def join(self) -> None:
@@ -83,7 +85,7 @@ class Client:
                 async with self._line() as line:
                     await self._follow(line)
             except TimeoutError:
-                self._lose("dead")
+                self._lose("dead", lag=time.monotonic() - self._heard_at)
             except (OSError, ConnectionClosed, InvalidHandshake, EOFError):
                 self._lose("lost")
             await asyncio.sleep(self._dice.uniform(*JITTER))
@@ -127,12 +129,13 @@ class Client:
         while True:
             async with asyncio.timeout(2 * self._interval):
                 payload = await line.recv()
+            self._heard_at = time.monotonic()
             self._hear(json.loads(payload))
 
-    def _lose(self, kind: str) -> None:
+    def _lose(self, kind: str, **more: Any) -> None:
         """Noted once, however often it cannot connect then."""
         if self._is_up:
-            self._note(kind)
+            self._note(kind, **more)
         self.is_level = self._is_up = False
 
     # The protocol.
@@ -152,7 +155,8 @@ class Client:
                 self._note("caught_up")
             case "line":
                 self._trust(data)
-                self._note(data["state"])
+                since = dt.datetime.fromisoformat(data["since"]).timestamp()
+                self._note(data["state"], lag=time.time() - since)
             case "resync":
                 self._read_afresh(data)
 

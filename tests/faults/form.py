@@ -12,7 +12,8 @@ class Form:
 
     `outage` is how long Redis and a frozen relay are away, `spell` how long what has no length of
     its own lasts, `period` how often each client's line is cut, for `blink`. `history` and
-    `min_age` are what the log keeps.
+    `min_age` are what the log keeps. `settle` is how long catching up may take, `gauges` whether
+    saves are measured beside others while Redis is out.
     """
 
     kinds: tuple[Kind, ...]
@@ -29,6 +30,7 @@ class Form:
     history: int
     min_age: float
     settle: float
+    gauges: bool
 
     def environment(self) -> dict[str, str]:
         """The addon's settings in the servers."""
@@ -56,6 +58,7 @@ LONG: Final = Form(
     history=1000,
     min_age=60,
     settle=60,
+    gauges=True,
 )
 
 SHORT: Final = Form(
@@ -73,4 +76,5 @@ SHORT: Final = Form(
     history=100,
     min_age=20,
     settle=30,
+    gauges=False,
 )

@@ -124,10 +124,9 @@ EVERY_WAY: Final[dict[Operation, tuple[float, int]]] = {
 
 SAVES: Final[dict[Operation, tuple[float, int]]] = {
     save: (60, 1),
-    create: (20, 1),
-    save_often: (10, 1),
+    create: (30, 1),
     take_back: (10, 1),
 }
-"""What a control can be asked to tell: nothing that sends no signals."""
+"""What a control can be asked to tell: nothing that sends no signals or would have to be folded."""
 
-MIXES: Final = {"every way": EVERY_WAY, "saves": SAVES}
+MIXES: Final = {"every way": EVERY_WAY, "saves": SAVES, "saves alone": {save: (1.0, 1)}}

@@ -81,6 +81,7 @@ class Place:
         self.people = people.gather(form.clients, self.users, prefix="c", net=1)
         self.travellers = people.gather(4, self.users, prefix="t", net=2)
         self.left_at: int | None = None
+        self._gauges: dict[str, Worker] = {}
         self.folder = lifeline.new_folder("faults")
         self._stack = contextlib.ExitStack()
 
@@ -110,14 +111,17 @@ class Place:
         self.crowds = [self._worker("tests.faults.crowd") for _ in range(self.form.crowds)]
         self.together([node.start for node in self.nodes])
         for name, scribes in zip("ab", self.scribes, strict=True):
-            scribes.ask(
-                "ready",
-                name=name,
-                audiences=prepare.audiences(self.users),
-                seed=self.seed,
-                writers=self.form.writers,
-            )
+            self._give_pens(scribes, name, self.form.writers)
         self._let_in()
+
+    def _give_pens(self, scribes: Worker, name: str, writers: int) -> None:
+        scribes.ask(
+            "ready",
+            name=name,
+            audiences=prepare.audiences(self.users),
+            seed=self.seed,
+            writers=writers,
+        )
 
     def _worker(self, module: str, environment: dict[str, str] | None = None) -> Worker:
         worker = Worker(module, environment or project_environment("", None))
@@ -188,6 +192,18 @@ class Place:
             ]
         )
         return [name for answer in answers for name in answer]
+
+    def gauges(self) -> dict[str, Worker]:
+        """Two processes with one writer each: one on the site's Redis, one on another."""
+        if not self._gauges:
+            other = RedisServer()
+            self._stack.callback(other.close)
+            other.start()
+            for name, redis in (("Redis out", self.redis), ("Redis well", other)):
+                environment = self._environment(self.url, redis.url)
+                self._gauges[name] = self._worker("tests.faults.scribes", environment)
+                self._give_pens(self._gauges[name], f"g{len(self._gauges)}", 1)
+        return self._gauges
 
     def scatter(self) -> None:
         """Spread the clients evenly over the nodes: those that fled from one do not come back."""

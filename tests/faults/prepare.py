@@ -22,12 +22,14 @@ def main() -> None:
 
     from scheduler_realtime.models import Message
     from tests.faults import ledger
+    from tests.faults.controls import polling
 
     users = _users()
     _cases(users)
     Message.objects.all().delete()  # what there was before anybody connected is no news
     with connection.cursor() as cursor:
         cursor.execute(ledger.SQL)
+        cursor.execute(polling.SQL)
     sys.stdout.write(json.dumps(users))
 
 

@@ -16,13 +16,15 @@ def line(seed: int, outcome: Outcome) -> str:
     """The figures of one stage."""
     verdict = outcome.verdict
     counts = "  ".join(f"{kind} {verdict.count(kind)}" for kind in (*GUILTY, *UNASKED))
+    lags = "".join(f"  {name} {value:.1f} s" for name, value in sorted(verdict.lags.items()))
+    gauges = "".join(f"  save with {name} p99 {_ms(v, 99)}" for name, v in outcome.gauges.items())
     notes = "".join(f"  {name} {value}" for name, value in outcome.notes.items())
     return (
         f"seed {seed}  {outcome.name:14} {outcome.seconds:5.1f} s  committed {verdict.committed}"
         f"  handed {verdict.handed}  {counts}"
         f"  latency p50 {_ms(verdict.latencies, 50)} p99 {_ms(verdict.latencies, 99)}"
         f"  save p50 {_ms(outcome.saves, 50)} p99 {_ms(outcome.saves, 99)}"
-        f"  errors {len(outcome.errors)}  longest doubt {verdict.longest_doubt:.1f} s{notes}"
+        f"  failed writes {len(outcome.errors)}{lags}{gauges}{notes}"
     )
 
 
@@ -44,6 +46,8 @@ def evidence(outcome: Outcome) -> Iterable[str]:
         for finding in found[:SHOWN]:
             yield f"  {kind}: {finding.client} {finding.says}"
             yield from _story(finding, outcome.evidence)
+    if not outcome.may_fail:
+        yield from (f"  failed write: {error}" for error in outcome.errors[:SHOWN])
 
 
 def _story(finding: Finding, shown: Evidence) -> Iterable[str]:

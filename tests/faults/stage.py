@@ -37,7 +37,9 @@ class Outcome:
     evidence: Evidence
     deeds: Deeds
     notes: dict[str, Any]
+    gauges: dict[str, list[float]]
     seconds: float
+    may_fail: bool
 
     @property
     def saves(self) -> list[float]:
@@ -48,19 +50,27 @@ class Outcome:
     def errors(self) -> list[str]:
         return [deed["error"] for deed in self.deeds if deed["error"] is not None]
 
+    @property
+    def is_failure(self) -> bool:
+        """Guilty, or a write failed where none may."""
+        return self.verdict.is_guilty or bool(self.errors and not self.may_fail)
+
 
 class Stage:
     """A scenario's hand on the site: it acts while the writers write.
 
-    What a scenario may set: `may_excuse` and `must_resync` where clients have to read afresh,
-    `void` for what it takes back, `listeners` for who is judged beside the usual clients.
+    What a scenario may set: `may_fail` where writes may, `may_excuse` and `must_resync` where
+    clients have to read afresh, `void` for what it takes back, `listeners` for who is judged
+    beside the usual clients, `gauges` for saves it has measured.
     """
 
     def __init__(self, place: Place, name: str, history: History) -> None:
         self.place, self.name = place, name
         self.history = history
         self.form, self.dice = place.form, place.dice
-        self.may_excuse = False
+        self.may_excuse = self.may_fail = False
+        self.gauges: dict[str, list[float]] = {}
+        self.deeds: Deeds = []
         self.must_resync: dict[str, frozenset[str]] = {}
         self.void: dict[Key, Telling] = {}
         self._kept: frozenset[Key] | None = None
@@ -87,6 +97,8 @@ class Stage:
             evidence=evidence,
             deeds=deeds,
             notes=self.notes,
+            gauges=self.gauges,
+            may_fail=self.may_fail,
             seconds=time.monotonic() - begun,
         )
 
@@ -113,7 +125,7 @@ class Stage:
     def _evidence(self) -> tuple[Evidence, Deeds]:
         place = self.place
         tellings = {each.key: each for each in self._tellings()}
-        deeds = gathering.journals(place.scribes, place.folder)
+        deeds = [*self.deeds, *gathering.journals(place.scribes, place.folder)]
         evidence = Evidence(
             tellings=tellings,
             commits=gathering.commits(deeds, {**self.void, **tellings}),
@@ -135,7 +147,7 @@ class Stage:
         known = {each.key: each for each in ledger.tellings(before)}
         self._kept = frozenset(kept)
         self.void = {key: each for key, each in known.items() if key not in kept}
-        self.may_excuse = True
+        self.may_excuse = self.may_fail = True
 
     def _tellings(self) -> list[Telling]:
         entries = ledger.read(self.place.url, after=self.history.entry)

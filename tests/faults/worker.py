@@ -35,7 +35,8 @@ class Worker:
         lifeline.watch(self._process.pid, signal.SIGKILL)
         self._answers: queue.Queue[str] = queue.Queue()
         self._one_at_a_time = threading.Lock()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def ask(self, verb: str, *, within: float = 60.0, **words: Any) -> Any:
         """What the other end returns; AssertionError where it failed, died or kept silent."""
@@ -58,6 +59,10 @@ class Worker:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join(5)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         lifeline.forget(self._process.pid)
 
     def _read(self) -> None:

@@ -17,6 +17,9 @@ SLACK: Final = 2.0
 AFTERMATH: Final = 10.0
 """Seconds after a doubt has ended within which what piled up meanwhile is handed over."""
 
+STALE_AFTER: Final = 5.0
+"""Seconds without its log after which a server notices that it is in doubt."""
+
 _BEGINS: Final = {"lost", "dead", "stale", "resync"}
 
 
@@ -29,8 +32,9 @@ class Doubt:
 
 
 def find(evidence: Evidence, sightings: Sightings) -> Iterator[Finding]:
-    """Each late telling that no doubt known to its client covers, and each `resync` never told."""
+    """Each late telling that no doubt known to its client covers, and each doubt told too late."""
     yield from _untold(evidence)
+    yield from _overdue(evidence)
     deadline = PROMPT + 2 * evidence.heartbeat
     for client in evidence.clients:
         doubts = of(client)
@@ -54,6 +58,16 @@ def _untold(evidence: Evidence) -> Iterator[Finding]:
         if reasons is not None and told.isdisjoint(reasons):
             says = f"never told to read afresh for {' or '.join(sorted(reasons))}"
             yield Finding(kind="silent", client=client.name, says=says)
+
+
+def _overdue(evidence: Evidence) -> Iterator[Finding]:
+    """A dead line noticed after more than two heartbeats, a server's doubt told after too long."""
+    limits = {"dead": 2 * evidence.heartbeat + SLACK, "stale": STALE_AFTER + PROMPT}
+    for client in evidence.clients:
+        for flag in client.flags:
+            if flag.kind in limits and flag.lag > limits[flag.kind]:
+                says = f"{flag.kind} was noted after {flag.lag:.1f} s"
+                yield Finding(kind="silent", client=client.name, says=says)
 
 
 def _is_known(doubts: Sequence[Doubt], by: float, till: float) -> bool:

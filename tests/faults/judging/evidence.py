@@ -79,6 +79,7 @@ class Flag:
 
     `kind`: `lost`, `dead`, `welcome`, `caught_up`, `stale`, `live`, `resync`, or `disorder`, for
     ids that did not rise on one connection. `reason` of a `welcome` is the one it refused for.
+    `lag` is how long a `dead` line had been silent, and a `stale` server without its log.
     """
 
     moment: float
@@ -87,6 +88,7 @@ class Flag:
     epoch: str = ""
     position: int = 0
     recovered: bool | None = None
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ def judge(evidence: Evidence) -> Verdict:
             *doubts.find(evidence, seen),
         ],
         latencies=_latencies(evidence, seen),
-        longest_doubt=_longest_doubt(evidence),
+        lags=_lags(evidence),
     )
 
 
@@ -39,7 +39,11 @@ def _latencies(evidence: Evidence, seen: Sightings) -> list[float]:
     ]
 
 
-def _longest_doubt(evidence: Evidence) -> float:
-    ended = [doubt for client in evidence.clients for doubt in doubts.of(client)]
-    lengths = [doubt.ended - doubt.begun for doubt in ended if doubt.ended != float("inf")]
-    return max(lengths, default=0.0)
+def _lags(evidence: Evidence) -> dict[str, float]:
+    longest: dict[str, float] = {}
+    for client in evidence.clients:
+        told = [(flag.kind, flag.lag) for flag in client.flags if flag.kind in {"dead", "stale"}]
+        lasted = [("doubt", doubt.ended - doubt.begun) for doubt in doubts.of(client)]
+        for kind, seconds in [*told, *lasted]:
+            longest[kind] = max(longest.get(kind, 0.0), seconds)
+    return longest

@@ -29,14 +29,18 @@ class Finding:
 
 @dataclass(kw_only=True)
 class Verdict:
-    """`committed` counts messages: many rows told as one count once. `handed` counts deliveries."""
+    """`committed` counts messages: many rows told as one count once. `handed` counts deliveries.
+
+    `lags`: for `dead` and `stale`, the longest time until a client knew; for `doubt`, the longest
+    that one lasted.
+    """
 
     committed: int = 0
     handed: int = 0
     may_excuse: bool = False
     findings: list[Finding] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
-    longest_doubt: float = 0.0
+    lags: dict[str, float] = field(default_factory=dict)
 
     def count(self, kind: str) -> int:
         return sum(finding.kind == kind for finding in self.findings)

@@ -8,6 +8,7 @@ REPLACED = frozenset({"epoch_changed"})
 
 def postgres_restarted(stage: Stage) -> None:
     """Every session is cut off at once, and the database recovers."""
+    stage.may_fail = True
     stage.place.hold(2)
     stage.place.postgres.restart(immediate=True)
     stage.place.hold(stage.form.spell / 2)

@@ -43,7 +43,7 @@ def _acts(stage: Stage) -> list[tuple[str, Act]]:
         *on_nodes,
         ("clients cut", partial(lines.cut_for, stage, 1.5 * spell)),
         ("Redis killed", partial(_without_redis, stage)),
-        ("PostgreSQL restarted", partial(stage.place.postgres.restart, immediate=True)),
+        ("PostgreSQL restarted", partial(_restart_postgres, stage)),
         ("everything slow", partial(_slow, stage)),
         ("commits reversed", partial(load.reversed_commits, stage)),
     ]
@@ -74,6 +74,11 @@ def _without_redis(stage: Stage) -> None:
     stage.place.redis.kill()
     stage.place.hold(stage.form.spell)
     stage.place.redis.start()
+
+
+def _restart_postgres(stage: Stage) -> None:
+    stage.may_fail = True
+    stage.place.postgres.restart(immediate=True)
 
 
 def _slow(stage: Stage) -> None:

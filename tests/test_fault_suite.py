@@ -1,0 +1,72 @@
+"""The fault suite in short: each fault for some seconds on a small site, and two controls that lose."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.faults import printing, running
+from tests.faults.form import SHORT
+from tests.faults.place import Golden, Place, Teller, make_golden
+from tests.faults.stage import History, Outcome, Stage
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+# Those away come back late, and before the log they knew is replaced.
+ORDER = [
+    *(name for name in running.FAULTS if name not in {"nothing", "away", "restored", "mixed"}),
+    "away",
+    "restored",
+    "mixed",
+]
+
+
+@pytest.fixture(scope="module")
+def golden() -> Golden:
+    return make_golden()
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return History()
+
+
+@pytest.fixture(scope="module")
+def place(golden: Golden) -> Iterator[Place]:
+    """One site on which everything happens, one after another, to the same clients."""
+    with Place(SHORT, golden, seed=1) as place:
+        place.send_away()
+        yield place
+
+
+@pytest.mark.parametrize("fault", ORDER)
+def test_nothing_is_lost_and_nothing_invented_when_it_happens(
+    place: Place, history: History, fault: str
+) -> None:
+    if why := running.lacking(fault):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+
+    outcome = Stage(place, fault, history).run(running.FAULTS[fault])
+
+    assert outcome.verdict.committed >= 10
+    assert not outcome.verdict.faults, told(outcome)
+
+
+@pytest.mark.parametrize(("control", "fault"), [("group_send", "cut"), ("polling", "reversed")])
+def test_a_control_that_loses_is_found_out(golden: Golden, control: str, fault: str) -> None:
+    teller = Teller(
+        application=f"tests.faults.controls.asgi:{control}",
+        told_by=f"tests.faults.controls.{control}.connect",
+        mix="saves",
+    )
+
+    with Place(replace(SHORT, settle=3), golden, seed=1, teller=teller) as place:
+        outcome = Stage(place, fault, History()).run(running.FAULTS[fault])
+
+    assert outcome.verdict.handed > 100, told(outcome)
+    assert outcome.verdict.count("lost") > 0, told(outcome)
+
+
+def told(outcome: Outcome) -> str:
+    return "\n".join([printing.line(1, outcome), *printing.evidence(outcome)])
