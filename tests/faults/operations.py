@@ -1,6 +1,7 @@
 """What the suite's writers do: the ways in which a host changes its rows, and takes it back."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -86,6 +87,15 @@ def take_back_half(pen: Pen) -> None:
         pen.change(pen.one())
 
 
+def linger(pen: Pen) -> None:
+    """A transaction that takes its time between two rows, while others change the second."""
+    with transaction.atomic():
+        first, second = pen.pair()
+        pen.change(first)
+        time.sleep(pen.dice.uniform(0.05, 0.3))
+        pen.change(second)
+
+
 def flood_create(pen: Pen) -> None:
     audience = pen.audience()
     made = Case.objects.bulk_create([pen.case(audience) for _ in range(FLOOD)])
@@ -116,6 +126,7 @@ EVERY_WAY: Final[dict[Operation, tuple[float, int]]] = {
     come_and_go: (3, 1),
     take_back: (6, 1),
     take_back_half: (5, 2),
+    linger: (4, 2),
     flood_create: (0.5, 1),
     flood_update: (0.5, 8),
     flood_delete: (0.2, 8),

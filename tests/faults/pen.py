@@ -39,9 +39,15 @@ class Pool:
 
     def some(self, count: int, dice: random.Random) -> list[int]:
         """So many different rows, or fewer, in the order of their keys."""
+        if count == 1 and dice.random() < 0.3:
+            return self.hot(1, dice)
         with self._lock:
-            hot = self._pks[:HOT] if count == 1 and dice.random() < 0.3 else self._pks
-            return sorted(dice.sample(hot, min(count, len(hot))))
+            return sorted(dice.sample(self._pks, min(count, len(self._pks))))
+
+    def hot(self, count: int, dice: random.Random) -> list[int]:
+        """So many of the rows that everybody goes for."""
+        with self._lock:
+            return sorted(dice.sample(self._pks[:HOT], count))
 
     def add(self, pks: Sequence[int]) -> None:
         with self._lock:
@@ -101,6 +107,14 @@ class Pen:
         """A row that exists, or did a moment ago."""
         pk = self.pool.some(1, self.dice)[0]
         return Case.objects.get(pk=pk)
+
+    def pair(self) -> list[Case]:
+        """Two of the rows that everybody goes for, in the order in which all lock them."""
+        found = Case.objects.filter(pk__in=self.pool.hot(2, self.dice)).order_by("pk")
+        cases = list(found)
+        if len(cases) < 2:
+            raise Case.DoesNotExist
+        return cases
 
     def deletes(self, pks: Sequence[int]) -> None:
         """Write down which rows the present transaction deletes."""
