@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections, models, transaction
 
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, cleaned
+
+PAGE: Final = 500
+"""Keys in one statement: within the variables of the oldest SQLite."""
 
 Rows = dict[Any, models.Model]
 """Rows by primary key."""
@@ -70,6 +73,25 @@ def locked(rows: models.QuerySet[Any]) -> Rows:
     locked outside a transaction, as where a fixture's object is saved by itself.
     """
     return {row.pk: row for row in _locking(rows.order_by("pk"))}
+
+
+def locked_keys(rows: models.QuerySet[Any], keys: Iterable[Any]) -> Rows:
+    """Those of the rows that have these keys, locked likewise."""
+    # By type first: beside keys that were read there may be one that was assigned as a text.
+    listed = sorted(keys, key=lambda key: (type(key).__name__, key))
+    return {row.pk: row for row in in_pages(_locking(rows.order_by("pk")), listed)}
+
+
+def by_key(rows: models.QuerySet[Any], keys: Iterable[Any]) -> Rows:
+    """Those of the rows that have these keys, as they are now."""
+    return {row.pk: row for row in in_pages(rows, keys)}
+
+
+def in_pages(rows: models.QuerySet[Any], values: Iterable[Any], name: str = "pk") -> Iterator[Any]:
+    """Those of the rows that have one of the values there: any number of them, in their order."""
+    listed = list(values)
+    for start in range(0, len(listed), PAGE):
+        yield from rows.filter(**{f"{name}__in": listed[start : start + PAGE]})
 
 
 def locked_one(

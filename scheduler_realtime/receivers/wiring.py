@@ -12,7 +12,7 @@ from django.dispatch import Signal
 
 from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding
-from scheduler_realtime.changes import dependents
+from scheduler_realtime.changes import dependents, links
 from scheduler_realtime.querysets import capture_related_writes
 
 from . import deletes, many_to_many, saves, sources, targets
@@ -44,7 +44,7 @@ def _hear(binding: ScheduleBinding) -> None:
 
 
 def _hear_many_to_many(binding: ScheduleBinding) -> None:
-    for through, target in many_to_many.watch(binding):
+    for through, target in links.watch(binding):
         _connect_first(signals.m2m_changed, many_to_many.on_changed, through)
         for model in _proxied(target):
             _connect(signals.pre_delete, many_to_many.on_target_deleting, model)

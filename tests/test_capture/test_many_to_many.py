@@ -1,11 +1,14 @@
 """Many-to-many relations: told from either side and by the rows between."""
 
 import datetime as dt
+import sqlite3
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from scheduler_realtime import Audience
 from scheduler_realtime.testing import heard_by
@@ -77,6 +80,47 @@ def test_a_change_from_the_other_side_is_told(
     assert told.changes() == [
         ("update", {"team": [users[0].pk]}, {"team": [users[n].pk for n in after]})
     ]
+
+
+@pytest.fixture
+def _few_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A SQLite as it was before 3.32, and a log that writes few messages at once."""
+    monkeypatch.setattr("scheduler_realtime.log.writing.BATCH", 50)
+    connection.ensure_connection()
+    limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+    before = connection.connection.setlimit(limit, 999)
+    yield
+    connection.connection.setlimit(limit, before)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.usefixtures("_few_variables")
+def test_more_objects_than_a_statement_has_variables_are_told(
+    operation: Operation, users: list[User]
+) -> None:
+    user, link = users[1], Operation.team.through
+    Operation.objects.bulk_create([Operation() for _ in range(1200)])
+    keys = Operation.objects.values_list("pk", flat=True)
+    link.objects.bulk_create([link(operation_id=key, user=user) for key in keys])
+    told = Told()
+
+    user.delete()
+
+    assert sum(len(data["objects"]) for data in told.data()) == 1201
+
+
+def test_a_key_that_was_assigned_as_a_text_fails_no_change(
+    operation: Operation, users: list[User]
+) -> None:
+    other = Operation.objects.create()
+    told = Told()
+
+    Operation(pk=str(operation.pk)).linked.add(other.pk)
+
+    assert {data["surgery_id"]: data["changes"] for data in told.data()} == {
+        operation.pk: {"linked": [other.pk]},
+        other.pk: {"linked": [operation.pk]},
+    }
 
 
 def test_adding_who_is_there_already_tells_nothing(operation: Operation, users: list[User]) -> None:
