@@ -12,14 +12,15 @@ from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, value_at
 
 from .drafts import record
-from .rows import locked
+from .rows import Rows, by_key, in_pages, locked, sharing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dependency:
-    """`path` leads over `hops` to a row of another model, and from there on over `rest`."""
+    """`path` leads over `hops` to a row of `source`, and from there on over `rest`."""
 
     binding: ScheduleBinding
+    source: type[models.Model]
     path: str
     hops: tuple[str, ...]
     rest: str
@@ -36,25 +37,29 @@ def watch(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
         for place, step in enumerate(steps):
             field = model._meta.get_field(step)
             if place:
+                source = model._meta.concrete_model
                 found = Dependency(
                     binding=binding,
+                    source=source,
                     path=path,
                     hops=tuple(steps[:place]),
                     rest=".".join(steps[place:]),
                 )
-                _dependencies.setdefault(model._meta.concrete_model, []).append(found)
+                _dependencies.setdefault(source, []).append(found)
                 yield model
             model = field.related_model
 
 
 def dependents_of(model: type[models.Model], using: str) -> tuple[Dependency, ...]:
-    """The dependencies, in force, on rows of this model."""
+    """The dependencies, in force, on rows of this model, of its parents and of its children."""
     if not _dependencies or using != log.database():
         return ()
+    concrete: Any = model._meta.concrete_model
     return tuple(
         dependency
-        for ancestor in model.__mro__
-        for dependency in _dependencies.get(ancestor, ())
+        for source, found in _dependencies.items()
+        if issubclass(model, source) or issubclass(source, concrete)
+        for dependency in found
         if registry.is_bound(dependency.binding)
     )
 
@@ -65,33 +70,32 @@ class Tellings:
     def __init__(self, model: type[models.Model], using: str) -> None:
         self.model, self.using = model, using
         self.dependencies = dependents_of(model, using)
-        self.sources: dict[Any, models.Model] = {}
+        self.sources: dict[type[models.Model], Rows] = {}
 
-    def begin(self, sources: models.QuerySet[Any]) -> None:
-        """Read and lock the rows others depend on, where there are such others."""
-        if self.dependencies:
-            keys = sources.using(self.using).order_by().values("pk")
-            self.sources = locked(self._rows().filter(pk__in=keys))
+    def begin(self, sources: models.QuerySet[Any], limit: int | None = None) -> None:
+        """Read and lock the rows others depend on, where there are such others.
+
+        Raises `TooManyRows` for more of them than `limit`.
+        """
+        for model in {dependency.source for dependency in self.dependencies}:
+            rows = sharing(model, self.model, sources, self.using)
+            self.sources[model] = locked(rows, limit)
 
     def end(self) -> None:
         """Tell what differs as a change of every object that depends on it."""
-        if not self.sources:
-            return
-        for row in self._rows().filter(pk__in=list(self.sources)):
-            for dependency in self.dependencies:
-                self._tell(dependency, self.sources[row.pk], row)
-
-    def _rows(self) -> models.QuerySet[Any]:
-        return models.QuerySet(self.model, using=self.using)
+        for model, sources in self.sources.items():
+            found = [each for each in self.dependencies if each.source is model]
+            for row in in_pages(models.QuerySet(model, using=self.using), sources):
+                for dependency in found:
+                    self._tell(dependency, sources[row.pk], row)
 
     def _tell(self, dependency: Dependency, source: models.Model, now: models.Model) -> None:
         old, new = value_at(source, dependency.rest), value_at(now, dependency.rest)
         if old == new:
             return
         binding, lookup = dependency.binding, "__".join(dependency.hops)
-        rows = binding.rows(self.using).filter(**{lookup: source})
-        before = locked(rows)
-        after = binding.rows(self.using).in_bulk(list(before))
+        before = locked(binding.rows(self.using).filter(**{lookup: source}))
+        after = by_key(binding.rows(self.using), before)
         for row in before.values():
             _put(row, dependency.hops, source)
         pairs = [(row, after[key]) for key, row in before.items()]

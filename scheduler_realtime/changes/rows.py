@@ -11,6 +11,7 @@ from django.db import connections, models, transaction
 
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, cleaned
+from scheduler_realtime.exceptions import RealtimeError
 
 PAGE: Final = 500
 """Keys in one statement: within the variables of the oldest SQLite."""
@@ -41,7 +42,7 @@ def in_transaction(using: str) -> AbstractContextManager[object]:
 
 def key_in(binding: ScheduleBinding, instance: models.Model) -> Any:
     """The key by which an object, perhaps of a parent or a child, is found in the binding's model."""
-    return getattr(instance, _shared_key(binding, type(instance)).attname)
+    return getattr(instance, _shared_key(binding.model, type(instance)).attname)
 
 
 def touched(
@@ -50,29 +51,48 @@ def touched(
     keys: Iterable[Any] | models.QuerySet[Any],
     using: str,
 ) -> models.QuerySet[Any]:
-    """The binding's rows that a write to these rows of `model` changes.
+    """The binding's rows that a write to these rows of `model` changes."""
+    return sharing(binding.model, model, keys, using)
 
-    A queryset serves as keys too: as a subquery.
+
+def sharing(
+    target: type[models.Model],
+    model: type[models.Model],
+    keys: Iterable[Any] | models.QuerySet[Any],
+    using: str,
+) -> models.QuerySet[Any]:
+    """The rows of `target`, the model itself or its parent or child, that are these of `model`.
+
+    Past any manager that hides some. A queryset serves as keys too: as a subquery.
     """
-    name = _shared_key(binding, model).name
+    name = _shared_key(target, model).name
     if isinstance(keys, models.QuerySet):
         keys = keys.using(using).order_by().values(name)
-    return binding.rows(using).filter(**{f"{name}__in": keys})
+        keys.query.select_for_update = False  # theirs may skip what is locked, and we may not
+    return models.QuerySet(target, using=using).filter(**{f"{name}__in": keys})
 
 
-def _shared_key(binding: ScheduleBinding, model: type[models.Model]) -> models.Field[Any, Any]:
+def _shared_key(one: type[models.Model], other: type[models.Model]) -> models.Field[Any, Any]:
     """The primary key of whichever is the parent of the two: with it, both can be found."""
-    parent = binding.model if issubclass(model, binding.model) else model
-    return parent._meta.pk
+    return (one if issubclass(other, one) else other)._meta.pk
 
 
-def locked(rows: models.QuerySet[Any]) -> Rows:
+class TooManyRows(RealtimeError):
+    """One write changes more rows than are told of one by one."""
+
+
+def locked(rows: models.QuerySet[Any], limit: int | None = None) -> Rows:
     """The rows, locked till the commit, in the order of their keys.
 
     The lock is that of an UPDATE: without it two writers would both say "from 1". Nothing can be
-    locked outside a transaction, as where a fixture's object is saved by itself.
+    locked outside a transaction, as where a fixture's object is saved by itself. Raises
+    `TooManyRows` for more than `limit`, and reads no more than that.
     """
-    return {row.pk: row for row in _locking(rows.order_by("pk"))}
+    ordered = _locking(rows.order_by("pk"))
+    found = {row.pk: row for row in (ordered if limit is None else ordered[: limit + 1])}
+    if limit is not None and len(found) > limit:
+        raise TooManyRows
+    return found
 
 
 def locked_keys(rows: models.QuerySet[Any], keys: Iterable[Any]) -> Rows:
@@ -98,7 +118,7 @@ def locked_one(
     binding: ScheduleBinding, model: type[models.Model], key: Any, using: str
 ) -> models.Model | None:
     """The binding's row that a write to the row of `model` with this key changes, locked."""
-    rows = binding.rows(using).filter(**{_shared_key(binding, model).name: key})
+    rows = binding.rows(using).filter(**{_shared_key(binding.model, model).name: key})
     return next(iter(_locking(rows)), None)
 
 

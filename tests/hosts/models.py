@@ -4,7 +4,7 @@
 import uuid
 
 from django.conf import settings
-from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -22,9 +22,25 @@ class Room(models.Model):
 class Tent(models.Model):
     """Something else that can be a room, with keys of its own."""
 
+    notes = GenericRelation("Note")
+
+
+class Note(models.Model):
+    """What hangs on anything, and a manager that Django made."""
+
+    text = models.CharField(max_length=40, default="seen")
+    content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
+    object_id = models.BigIntegerField(null=True)
+    subject = GenericForeignKey()
+
 
 class Category(models.Model):
     minutes = models.IntegerField(default=30)
+
+    @classmethod
+    def spare(cls) -> "Category":
+        """What takes the place of a category that is deleted."""
+        return cls.objects.get_or_create(minutes=0)[0]
 
 
 class Procedure(models.Model):
@@ -170,3 +186,42 @@ class Unwatched(models.Model):
     parent = models.ForeignKey("self", models.CASCADE, null=True)
 
     objects = RealtimeManager()
+
+
+class Visit(models.Model):
+    """What depends on a column that lies in the table of another model's parent."""
+
+    clinic = models.ForeignKey(Clinic, models.CASCADE)
+
+
+class Loan(models.Model):
+    """Keys that forbid a delete, and one that a function sets."""
+
+    room = models.ForeignKey(Room, models.PROTECT, null=True)
+    tent = models.ForeignKey(Tent, models.RESTRICT, null=True)
+    category = models.ForeignKey(Category, models.SET(Category.spare), null=True)
+    until = models.DateField(null=True)
+
+
+# Before Django 6.1 by Django, from then on by the database.
+DB_CASCADE = getattr(models, "DB_CASCADE", models.CASCADE)
+DB_SET_NULL = getattr(models, "DB_SET_NULL", models.SET_NULL)
+
+
+class Wing(models.Model):
+    name = models.CharField(max_length=40)
+
+
+class Bay(models.Model):
+    wing = models.ForeignKey(Wing, DB_CASCADE)
+
+
+class Porter(models.Model):
+    name = models.CharField(max_length=40)
+
+
+class Bed(models.Model):
+    """What the database deletes, two keys away, and a key that it sets."""
+
+    bay = models.ForeignKey(Bay, DB_CASCADE)
+    porter = models.ForeignKey(Porter, DB_SET_NULL, null=True)

@@ -1,6 +1,7 @@
 """depends_on: a change there is a change here."""
 
 import datetime as dt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +13,11 @@ from tests.hosts.bound import Bind, Told
 from tests.hosts.models import (
     Booking,
     Category,
+    Clinic,
     Procedure,
     Room,
+    Visit,
+    Ward,
 )
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +118,34 @@ def test_a_fixture_loaded_there_is_a_change_here(booking: Booking) -> None:
         found.save()
 
     assert told.changes() == [("update", {"procedure.minutes": 60}, {"procedure.minutes": 90})]
+
+
+@pytest.fixture
+def visit(bind: Bind) -> Visit:
+    visit = Visit.objects.create(clinic=Clinic.objects.create())
+    bind(Visit, depends_on=["clinic.status"])
+    return visit
+
+
+@pytest.mark.parametrize("model", [Ward, Clinic])
+def test_a_save_of_either_table_of_what_it_depends_on_is_told(visit: Visit, model: Any) -> None:
+    told = Told()
+
+    row = model.objects.get()
+    row.status = "shut"
+    row.save()
+
+    assert told.changes() == [
+        ("update", {"clinic.status": "planned"}, {"clinic.status": "shut"}),
+    ]
+
+
+def test_a_parent_that_is_no_such_child_is_none_of_its_business(visit: Visit) -> None:
+    told = Told()
+
+    Ward.objects.create().save()
+
+    assert told.rows() == []
 
 
 def test_what_is_unregistered_hears_of_nothing_any_more(booking: Booking) -> None:
