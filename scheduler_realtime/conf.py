@@ -81,6 +81,9 @@ class Conf:
     BULK_THRESHOLD: int = 50
     """Objects one transaction may change before it is told as `bulk` messages."""
 
+    CAPTURE_LIMIT: int = 10_000
+    """Rows one bulk write may change before everyone is told to read afresh: 20 `bulk` messages."""
+
     LOOK_INTERVAL: float = 0.25
     """How often relays and hubs look at the log without being rung."""
 

@@ -1,11 +1,15 @@
 """What happened to objects of registered models: read before and after, and told."""
 
-from .dependents import Tellings, dependents_of
+from .bulk import TOO_MANY, BulkWrite
+from .dependents import Tellings
 from .drafts import Change, record, resync
 from .pictures import Picture, look
 from .rows import (
+    TooManyRows,
     Written,
     bindings_for,
+    by_key,
+    in_pages,
     in_transaction,
     key_in,
     locked,
@@ -15,12 +19,16 @@ from .rows import (
 )
 
 __all__ = [
+    "TOO_MANY",
+    "BulkWrite",
     "Change",
     "Picture",
     "Tellings",
+    "TooManyRows",
     "Written",
     "bindings_for",
-    "dependents_of",
+    "by_key",
+    "in_pages",
     "in_transaction",
     "key_in",
     "locked",

@@ -79,7 +79,7 @@ class Tellings:
         """
         for model in {dependency.source for dependency in self.dependencies}:
             rows = sharing(model, self.model, sources, self.using)
-            self.sources[model] = locked(rows, limit)
+            self.sources.setdefault(model, {}).update(locked(rows, limit))
 
     def end(self) -> None:
         """Tell what differs as a change of every object that depends on it."""

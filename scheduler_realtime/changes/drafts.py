@@ -19,6 +19,8 @@ from .pictures import Picture, picture
 from .rows import Written
 from .savepoints import savepoint_when_needed
 
+_FAILED: Final = "capture_failed"
+
 Side = models.Model | Picture | Written | None
 """An object before or after: its row, a picture taken of it, what a save made of it, or nothing."""
 
@@ -42,9 +44,9 @@ def record(
     _append(drafts, using)
 
 
-def resync(using: str) -> None:
+def resync(using: str, reason: str = _FAILED) -> None:
     """Tell everyone to read their data afresh: nobody can say what has changed."""
-    _append([_resync()], using)
+    _append([_resync(reason)], using)
 
 
 def _append(drafts: Sequence[log.Draft], using: str) -> None:
@@ -54,8 +56,8 @@ def _append(drafts: Sequence[log.Draft], using: str) -> None:
             log.append(drafts, using=using)
 
 
-def _resync() -> log.Draft:
-    return log.Draft(type=RESYNC, data={"reason": "capture_failed"}, groups=frozenset({EVERYONE}))
+def _resync(reason: str) -> log.Draft:
+    return log.Draft(type=RESYNC, data={"reason": reason}, groups=frozenset({EVERYONE}))
 
 
 def _together(
@@ -87,7 +89,7 @@ def _one_by_one(
             if draft is not None:
                 yield draft
     if has_failed:
-        yield _resync()
+        yield _resync(_FAILED)
 
 
 def _guarded(

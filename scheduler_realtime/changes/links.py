@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from scheduler_realtime.binding import ScheduleBinding
 
 from .drafts import record
 from .pictures import look
-from .rows import by_key, in_pages, locked_keys
+from .rows import TooManyRows, by_key, in_pages, locked_keys
 
 Model = type[models.Model]
 
@@ -53,6 +53,26 @@ class Watched:
         """The keys of the objects that such rows belong to."""
         links = self.links(using, **condition)
         return set(links.values_list(f"{self.owner}__pk", flat=True)) - {None}
+
+    def owners_named(self, values: Collection[Any], using: str) -> set[Any]:
+        """The keys of the objects that the key to them names by these values."""
+        rows = self.binding.rows(using).values_list("pk", flat=True)
+        return set(in_pages(rows, values, self.key.target_field.name))
+
+    def owners_to_be(self, rows: models.QuerySet[Any], values: Mapping[str, Any]) -> set[Any]:
+        """The values by which an update of such rows to these `values` names their owners."""
+        names = {self.key.name, self.key.attname} & values.keys()
+        given = [values[name] for name in names]
+        found: set[Any] = set()
+        for value in given:
+            if hasattr(value, "resolve_expression"):
+                to_be = rows.order_by().annotate(scheduler_realtime_to_be=value)
+                found.update(to_be.values_list("scheduler_realtime_to_be", flat=True))
+            elif isinstance(value, models.Model):
+                found.add(getattr(value, self.key.target_field.attname))
+            else:
+                found.add(value)
+        return found - {None}
 
     def lists(self, owners: Collection[Any], using: str) -> dict[Any, list[Any]]:
         """The keys of what each of these objects points to."""
@@ -124,3 +144,58 @@ def tell(seen: Seen, using: str, other: Any = None) -> None:
     for key, row in by_key(binding.rows(using), differing).items():
         pair = (seen.pictures[key], row)
         record(binding, [pair], using=using, extra=(name, seen.lists[key], now[key]))
+
+
+class LinkTellings:
+    """Whose lists a write of rows of a table between changes: begin before it, end after it."""
+
+    def __init__(self, through: Model, using: str) -> None:
+        self.using = using
+        self.watched = links_of(through, using)
+        self.seen: dict[Watched, list[Seen]] = {}
+
+    def begin(self, rows: models.QuerySet[Any], values: Mapping[str, Any], limit: int) -> None:
+        """See the owners of these rows, and those that the new values will make their owners.
+
+        Raises `TooManyRows` for more of them than `limit`.
+        """
+        keys = rows.using(self.using).order_by().values("pk")
+        for watched in self.watched:
+            owners = watched.owners(self.using, pk__in=keys)
+            named = watched.owners_to_be(rows, values)
+            self._see(watched, owners | watched.owners_named(named, self.using), limit)
+
+    def begin_new(self, links: Collection[models.Model], limit: int) -> None:
+        """See the owners of links that do not exist yet."""
+        for watched in self.watched:
+            named = {getattr(link, watched.key.attname) for link in links}
+            self._see(watched, watched.owners_named(named, self.using), limit)
+
+    def begin_everywhere(self, limit: int) -> None:
+        """See every object that could become the owner of a link."""
+        for watched in self.watched:
+            keys = watched.binding.rows(self.using).values_list("pk", flat=True)
+            self._see(watched, set(keys[: limit + 1]), limit)
+
+    def has_strangers(self, rows: models.QuerySet[Any]) -> bool:
+        """Whether one of these links belongs to an owner that was not seen before."""
+        keys = rows.using(self.using).order_by().values("pk")
+        return any(
+            watched.owners(self.using, pk__in=keys) - self._known(watched)
+            for watched in self.watched
+        )
+
+    def end(self) -> None:
+        """Tell what differs since in the lists of those owners."""
+        for found in self.seen.values():
+            for seen in found:
+                tell(seen, self.using)
+
+    def _see(self, watched: Watched, owners: Collection[Any], limit: int) -> None:
+        new = set(owners) - self._known(watched)
+        if len(new) > limit:
+            raise TooManyRows
+        self.seen.setdefault(watched, []).append(see(watched, new, self.using))
+
+    def _known(self, watched: Watched) -> set[Any]:
+        return {key for seen in self.seen.get(watched, ()) for key in seen.lists}

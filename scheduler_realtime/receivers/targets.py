@@ -53,6 +53,6 @@ def on_target_deleted(
 ) -> None:
     """Tell what became of them."""
     for binding, before in instance.__dict__.pop(_BEFORE, ()):
-        after = binding.rows(using).in_bulk(list(before))
+        after = changes.by_key(binding.rows(using), before)
         pairs = [(row, after.get(key)) for key, row in before.items()]
         changes.record(binding, pairs, using=using)

@@ -13,7 +13,7 @@ from django.dispatch import Signal
 from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding
 from scheduler_realtime.changes import dependents, links
-from scheduler_realtime.querysets import capture_related_writes
+from scheduler_realtime.querysets import captures, take_over
 
 from . import deletes, many_to_many, saves, sources, targets
 
@@ -26,7 +26,7 @@ def listen() -> None:
 def _hear(binding: ScheduleBinding) -> None:
     for model in _kin(binding.model):
         saves.wrap(model)
-        capture_related_writes(model)
+        take_over(model)
         _connect(signals.pre_save, saves.on_saving, model)
         _connect_first(signals.post_save, saves.on_saved, model)
         _connect(signals.pre_delete, deletes.on_deleting, model)
@@ -39,22 +39,30 @@ def _hear(binding: ScheduleBinding) -> None:
     for source in dependents.watch(binding):
         for model in _kin(source):
             saves.wrap(model)
+            take_over(model)
             _connect(signals.pre_save, sources.on_source_saving, model)
             _connect_first(signals.post_save, sources.on_source_saved, model)
 
 
 def _hear_many_to_many(binding: ScheduleBinding) -> None:
     for through, target in links.watch(binding):
-        _connect_first(signals.m2m_changed, many_to_many.on_changed, through)
         for model in _proxied(target):
             _connect(signals.pre_delete, many_to_many.on_target_deleting, model)
             _connect_first(signals.post_delete, many_to_many.on_target_deleted, model)
         if not through._meta.auto_created:
-            saves.wrap(through)
-            _connect(signals.pre_save, many_to_many.on_link_changing, through)
-            _connect_first(signals.post_save, many_to_many.on_link_changed, through)
-            _connect(signals.pre_delete, many_to_many.on_link_changing, through)
-            _connect_first(signals.post_delete, many_to_many.on_link_changed, through)
+            _hear_links(through)
+        # What captures tells of `add()` by itself, and of `remove()` by each link's delete.
+        if through._meta.auto_created or not captures(through._default_manager):
+            _connect_first(signals.m2m_changed, many_to_many.on_changed, through)
+
+
+def _hear_links(through: type[models.Model]) -> None:
+    saves.wrap(through)
+    take_over(through)
+    _connect(signals.pre_save, many_to_many.on_link_changing, through)
+    _connect_first(signals.post_save, many_to_many.on_link_changed, through)
+    _connect(signals.pre_delete, many_to_many.on_link_changing, through)
+    _connect_first(signals.post_delete, many_to_many.on_link_changed, through)
 
 
 def _kin(model: type[models.Model]) -> Iterator[type[models.Model]]:
