@@ -9,12 +9,15 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router
+from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
 from . import log, registry
+from .binding import ScheduleBinding
+from .binding.paths import hops
+from .changes import cascades
 from .conf import DEFAULTS, Conf, conf, unknown_keys
-from .querysets import RealtimeQuerySet
+from .querysets import uncaptured
 
 Found = Iterator[checks.CheckMessage]
 
@@ -26,7 +29,14 @@ IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 
 def register_all() -> None:
     """Have `manage.py check` run what is below."""
-    for check in (check_settings, check_application, check_layer, check_bindings, check_database):
+    for check in (
+        check_settings,
+        check_application,
+        check_layer,
+        check_bindings,
+        check_writes,
+        check_database,
+    ):
         checks.register(_listed(check), "scheduler_realtime")
     checks.register(_listed(check_query_token), "scheduler_realtime", deploy=True)
 
@@ -172,13 +182,60 @@ def check_bindings() -> Found:
                 obj=binding.model,
                 id="scheduler_realtime.E009",
             )
-        if not isinstance(binding.model._default_manager.all(), RealtimeQuerySet):
+
+
+def check_writes() -> Found:
+    """Writes that no signal and no manager tells of."""
+    written = {model: None for binding in registry.bindings() for model in _written(binding)}
+    for model in written:
+        if names := uncaptured(model):
             yield checks.Warning(
-                f"{label} is changed by bulk writes that send no signals and are not told.",
-                hint="Put `objects = RealtimeManager()` on it, or `with capture(...)` around them.",
-                obj=binding.model,
+                f"Bulk writes through {model._meta.label}.{', .'.join(names)} are not told.",
+                hint="Derive its queryset from RealtimeQuerySet, its manager from RealtimeManager;"
+                " or put `with capture(...)` around such writes.",
+                obj=model,
                 id="scheduler_realtime.W010",
             )
+    for binding in registry.bindings():
+        keys = {str(key): None for key in _keys(binding) if cascades.is_by_database(key)}
+        if keys:
+            yield checks.Warning(
+                f"The database itself deletes or changes by {', '.join(keys)} what is told of"
+                f" {binding.model._meta.label}, where anything but Django deletes the target.",
+                hint="Delete the target through Django, or `with capture(...)`; or give the key"
+                " models.CASCADE, SET_NULL or SET_DEFAULT.",
+                obj=binding.model,
+                id="scheduler_realtime.W014",
+            )
+
+
+def _written(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
+    """The models whose writes the binding tells of, but the tables Django puts between."""
+    yield from registry.kin(binding.model)
+    for through in _tables_between(binding):
+        if not through._meta.auto_created:
+            yield through
+    for key in _hops(binding):
+        yield from registry.kin(key.related_model)
+
+
+def _keys(binding: ScheduleBinding) -> Iterator[models.Field[Any, Any]]:
+    """The keys by which a delete elsewhere changes what the binding tells."""
+    yield from cascades.silent_keys(binding)
+    yield from _hops(binding)
+    for through in _tables_between(binding):
+        yield from cascades.keys_of(through)
+
+
+def _tables_between(binding: ScheduleBinding) -> Iterator[Any]:
+    for field in binding.many_to_many():
+        yield field.remote_field.through
+
+
+def _hops(binding: ScheduleBinding) -> Iterator[Any]:
+    """The relations that lead to what the binding depends on."""
+    for path in binding.depends_on:
+        yield from (hops(binding.model, path) or [])[:-1]
 
 
 def check_database() -> Found:

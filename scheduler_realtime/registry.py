@@ -117,6 +117,12 @@ def binding_for(model: type[models.Model]) -> ScheduleBinding | None:
     return None
 
 
+def kin(model: type[models.Model]) -> list[type[models.Model]]:
+    """The model, its proxies, its children and what it has tables of: each is written by itself."""
+    everything = apps.get_models(include_auto_created=True)
+    return [other for other in everything if issubclass(other, model) or issubclass(model, other)]
+
+
 def bindings_touched(model: type[models.Model]) -> tuple[ScheduleBinding, ...]:
     """The bindings of all models whose rows a write to this one changes.
 

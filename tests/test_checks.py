@@ -4,34 +4,22 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group
-from django.core import checks
 from django.db import connection, models
 from pytest_django import Settings
 
 from project.scheduling.models import OperatingRoom, Surgery
-from scheduler_realtime import RealtimeManager, ScheduleBinding, registry
+from scheduler_realtime import ScheduleBinding, registry
 from scheduler_realtime import checks as room
+from tests.harness.complaints import PUBSUB, complaints, make_sound
 
-PUBSUB = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"}
 CORE = "channels_redis.core.RedisChannelLayer"
 
 
 @pytest.fixture(autouse=True)
-def _sound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project that nothing is wrong with."""
-    settings.DEBUG = False
-    settings.CHANNEL_LAYERS = {"default": PUBSUB}
-    settings.SCHEDULER_REALTIME = {"ALLOW_QUERY_TOKEN": False}
-
-
-def complaints(*, deploy: bool = False) -> dict[str, checks.CheckMessage]:
-    """What `manage.py check` says of ours, by the last word of its id."""
-    found = checks.run_checks(tags=["scheduler_realtime"], include_deployment_checks=deploy)
-    assert all(message.hint for message in found)
-    by_id = {str(message.id).removeprefix("scheduler_realtime."): message for message in found}
-    assert len(by_id) == len(found)
-    return by_id
+def _sound(
+    settings: Settings,
+) -> None:
+    make_sound(settings)
 
 
 def test_a_sound_project_hears_no_complaint() -> None:
@@ -218,27 +206,6 @@ def test_a_model_in_another_database_than_the_log_is_complained_of(
     assert list(found) == ["E009"]
     assert "'elsewhere'" in found["E009"].msg
     assert found["E009"].obj is Surgery
-
-
-def test_a_model_whose_bulk_writes_are_not_seen_is_complained_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bind(monkeypatch, Sound(Group))
-
-    found = complaints()
-
-    assert list(found) == ["W010"]
-    assert found["W010"].obj is Group
-
-
-def test_the_hint_for_bulk_writes_mends_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    manager = RealtimeManager()
-    manager.model = Group
-    bind(monkeypatch, Sound(Group))
-
-    monkeypatch.setattr(Group._meta, "default_manager", manager)
-
-    assert complaints() == {}
 
 
 @pytest.mark.sqlite_only

@@ -9,29 +9,19 @@ from django.db import models
 
 from scheduler_realtime import changes, log, registry
 from scheduler_realtime.binding import ScheduleBinding
-
-# Deletions that Django tells of object by object, or forbids, or leaves to fail.
-_SEEN_ELSEWHERE: Final = (models.CASCADE, models.PROTECT, models.RESTRICT, models.DO_NOTHING)
-
-# Django 6.1: the database deletes by itself, and nobody hears of it.
-_DB_CASCADE: Final = getattr(models, "DB_CASCADE", None)
+from scheduler_realtime.changes import cascades
 
 _BEFORE: Final = "_scheduler_realtime_target_before"
 
-_keys: Final[dict[type[models.Model], list[tuple[ScheduleBinding, str]]]] = {}
-"""By the model pointed to, the binding and the name of its key."""
+_lookups: Final[dict[type[models.Model], list[tuple[ScheduleBinding, str]]]] = {}
+"""By the model pointed to, the binding and how its rows lead there."""
 
 
 def watch(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
-    """The models whose deletion changes a tracked key without a signal of its own."""
-    for field in binding.model._meta.concrete_fields:
-        if not isinstance(field, models.ForeignKey):
-            continue
-        on_delete = field.remote_field.on_delete
-        is_silent = field in binding.fields and on_delete not in _SEEN_ELSEWHERE
-        if is_silent or (_DB_CASCADE is not None and on_delete is _DB_CASCADE):
-            target: Any = field.related_model
-            _keys.setdefault(target._meta.concrete_model, []).append((binding, field.name))
+    """The models whose deletion changes or deletes a row without a signal of its own."""
+    for key in cascades.silent_keys(binding):
+        for target, lookup in cascades.reach(key):
+            _lookups.setdefault(target._meta.concrete_model, []).append((binding, lookup))  # type: ignore[arg-type]  # a target has a table
             yield target
 
 
@@ -39,12 +29,12 @@ def on_target_deleting(
     sender: type[models.Model], instance: models.Model, using: str, **kwargs: Any
 ) -> None:
     """Read and lock the objects that point to what is about to go, and ask who may know."""
-    watched = _keys.get(sender._meta.concrete_model, ()) if using == log.database() else ()  # type: ignore[arg-type]  # a sender has a table
+    watched = _lookups.get(sender._meta.concrete_model, ()) if using == log.database() else ()  # type: ignore[arg-type]  # a sender has a table
     instance.__dict__[_BEFORE] = [
         (binding, changes.look(binding, rows.values(), using))
-        for binding, name in watched
+        for binding, lookup in watched
         if registry.is_bound(binding)
-        for rows in [changes.locked(binding.rows(using).filter(**{name: instance}))]
+        for rows in [changes.locked(binding.rows(using).filter(**{lookup: instance}))]
     ]
 
 

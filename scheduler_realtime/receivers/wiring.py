@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import apps
@@ -24,7 +24,7 @@ def listen() -> None:
 
 
 def _hear(binding: ScheduleBinding) -> None:
-    for model in _kin(binding.model):
+    for model in registry.kin(binding.model):
         saves.wrap(model)
         take_over(model)
         _connect(signals.pre_save, saves.on_saving, model)
@@ -37,7 +37,7 @@ def _hear(binding: ScheduleBinding) -> None:
             _connect(signals.pre_delete, targets.on_target_deleting, model)
             _connect_first(signals.post_delete, targets.on_target_deleted, model)
     for source in dependents.watch(binding):
-        for model in _kin(source):
+        for model in registry.kin(source):
             saves.wrap(model)
             take_over(model)
             _connect(signals.pre_save, sources.on_source_saving, model)
@@ -63,13 +63,6 @@ def _hear_links(through: type[models.Model]) -> None:
     _connect_first(signals.post_save, many_to_many.on_link_changed, through)
     _connect(signals.pre_delete, many_to_many.on_link_changing, through)
     _connect_first(signals.post_delete, many_to_many.on_link_changed, through)
-
-
-def _kin(model: type[models.Model]) -> Iterator[type[models.Model]]:
-    """The model, its proxies, its children and what it has tables of: each sends its own signals."""
-    for other in apps.get_models(include_auto_created=True):
-        if issubclass(other, model) or issubclass(model, other):
-            yield other
 
 
 def _proxied(model: type[models.Model]) -> Iterable[type[models.Model]]:

@@ -209,7 +209,7 @@ DB_SET_NULL = getattr(models, "DB_SET_NULL", models.SET_NULL)
 
 
 class Wing(models.Model):
-    name = models.CharField(max_length=40)
+    within = models.ForeignKey("self", DB_CASCADE, null=True)
 
 
 class Bay(models.Model):

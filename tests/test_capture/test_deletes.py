@@ -6,16 +6,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import ProtectedError, RestrictedError
 
 from scheduler_realtime import Audience
 from scheduler_realtime.testing import heard_by
 from tests.hosts.bound import Bind, Told
 from tests.hosts.models import (
+    Bay,
+    Bed,
     Booking,
     Category,
+    Loan,
     Operation,
+    Porter,
     Procedure,
     Room,
+    Tent,
+    Wing,
 )
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +128,76 @@ def test_those_on_the_team_hear_of_the_delete(bind: Bind) -> None:
     operation.delete()
 
     assert [frame["data"]["action"] for frame in heard_by(nurse)] == ["delete"]
+
+
+def test_what_the_database_deletes_two_keys_away_is_told(bind: Bind) -> None:
+    wing = Wing.objects.create()
+    bed = Bed.objects.create(bay=Bay.objects.create(wing=wing))
+    key = bed.pk
+    bind(Bed)
+    told = Told()
+
+    wing.delete()
+
+    assert not Bed.objects.exists()
+    assert [(data["action"], data["surgery_id"]) for data in told.data()] == [("delete", key)]
+
+
+def test_what_a_tree_in_one_table_takes_along_is_told(bind: Bind) -> None:
+    hospital = Wing.objects.create()
+    Bed.objects.create(bay=Bay.objects.create(wing=Wing.objects.create(within=hospital)))
+    bind(Bed)
+    told = Told()
+
+    hospital.delete()
+
+    assert [data["action"] for data in told.data()] == ["delete"]
+
+
+def test_what_the_database_deletes_in_bulk_is_told_once(bind: Bind) -> None:
+    for _ in range(2):
+        Bed.objects.create(bay=Bay.objects.create(wing=Wing.objects.create()))
+    bind(Bed)
+    told = Told()
+
+    Wing.objects.all().delete()
+
+    assert [data["action"] for data in told.data()] == ["delete"] * 2
+
+
+def test_a_key_that_the_database_itself_sets_null_is_told(bind: Bind) -> None:
+    porter = Porter.objects.create()
+    Bed.objects.create(bay=Bay.objects.create(wing=Wing.objects.create()), porter=porter)
+    bind(Bed, tracked=["porter"])
+    told, key = Told(), porter.pk
+
+    porter.delete()
+
+    assert told.changes() == [("update", {"porter": key}, {"porter": None})]
+
+
+def test_a_key_that_a_function_sets_is_told(bind: Bind) -> None:
+    category = Category.objects.create(minutes=30)
+    Loan.objects.create(category=category)
+    bind(Loan, tracked=["category"])
+    told, key = Told(), category.pk
+
+    category.delete()
+
+    spare = Category.objects.get(minutes=0)
+    assert told.changes() == [("update", {"category": key}, {"category": spare.pk})]
+
+
+@pytest.mark.parametrize("kind", [Room, Tent])
+def test_a_delete_that_is_forbidden_tells_nothing(bind: Bind, kind: Any) -> None:
+    held = kind.objects.create()
+    Loan.objects.create(**{kind._meta.model_name: held})
+    Operation.objects.create(room=Room.objects.first())
+    bind(Operation)
+    bind(Loan)
+    told = Told()
+
+    with pytest.raises((ProtectedError, RestrictedError)):
+        held.delete()
+
+    assert told.rows() == []

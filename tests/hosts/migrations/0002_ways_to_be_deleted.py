@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             name='Wing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40)),
+                ('within', models.ForeignKey(null=True, on_delete=tests.hosts.models.DB_CASCADE, to='hosts.wing')),
             ],
         ),
         migrations.CreateModel(

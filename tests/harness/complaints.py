@@ -1,0 +1,22 @@
+"""What `manage.py check` says of ours, in a project that nothing else is wrong with."""
+
+from django.core import checks
+from pytest_django import Settings
+
+PUBSUB = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"}
+
+
+def make_sound(settings: Settings) -> None:
+    """Settings that no check complains about."""
+    settings.DEBUG = False
+    settings.CHANNEL_LAYERS = {"default": PUBSUB}
+    settings.SCHEDULER_REALTIME = {"ALLOW_QUERY_TOKEN": False}
+
+
+def complaints(*, deploy: bool = False) -> dict[str, checks.CheckMessage]:
+    """The complaints by the last word of their ids, each of which has a hint."""
+    found = checks.run_checks(tags=["scheduler_realtime"], include_deployment_checks=deploy)
+    assert all(message.hint for message in found)
+    by_id = {str(message.id).removeprefix("scheduler_realtime."): message for message in found}
+    assert len(by_id) == len(found)
+    return by_id
