@@ -14,7 +14,7 @@ from typing import Any, TypedDict, Unpack
 
 from django.utils import timezone
 
-from . import registry
+from . import log, registry
 from .exceptions import InvalidMessage
 from .messages import (
     ConflictNotification,
@@ -165,6 +165,15 @@ def send_system_notification(
     return publish(SystemNotification.checked(data), **aim)
 
 
+def broadcast_resync() -> None:
+    """Have everyone read their data afresh: after writes that nothing here could see.
+
+    Of migrations, of `TRUNCATE`, of another program in the same database. It takes no aim, and
+    goes out on commit like the rest.
+    """
+    log.append([log.resync("unseen_writes")])
+
+
 def _day(day: dt.date | str | None) -> dt.date | str | None:
     """A moment as its day in the project's `TIME_ZONE`."""
     if not isinstance(day, dt.datetime):
@@ -190,4 +199,5 @@ abroadcast_schedule_update = twin(broadcast_schedule_update)
 abroadcast_optimization_progress = twin(broadcast_optimization_progress)
 abroadcast_conflict_notification = twin(broadcast_conflict_notification)
 abroadcast_emergency_alert = twin(broadcast_emergency_alert)
+abroadcast_resync = twin(broadcast_resync)
 asend_system_notification = twin(send_system_notification)

@@ -9,10 +9,9 @@ from django.db import models, transaction
 
 from scheduler_realtime import log
 from scheduler_realtime.actor import current_actor
-from scheduler_realtime.audience import EVERYONE
 from scheduler_realtime.binding import ScheduleBinding, report_failure
 from scheduler_realtime.exceptions import InvalidMessage
-from scheduler_realtime.messages import RESYNC, ScheduleUpdate
+from scheduler_realtime.messages import ScheduleUpdate
 from scheduler_realtime.wire import dumps, plain
 
 from .pictures import Picture, picture
@@ -46,7 +45,7 @@ def record(
 
 def resync(using: str, reason: str = _FAILED) -> None:
     """Tell everyone to read their data afresh: nobody can say what has changed."""
-    _append([_resync(reason)], using)
+    _append([log.resync(reason)], using)
 
 
 def _append(drafts: Sequence[log.Draft], using: str) -> None:
@@ -54,10 +53,6 @@ def _append(drafts: Sequence[log.Draft], using: str) -> None:
     if drafts:
         with transaction.mark_for_rollback_on_error(using=using):
             log.append(drafts, using=using)
-
-
-def _resync(reason: str) -> log.Draft:
-    return log.Draft(type=RESYNC, data={"reason": reason}, groups=frozenset({EVERYONE}))
 
 
 def _together(
@@ -89,7 +84,7 @@ def _one_by_one(
             if draft is not None:
                 yield draft
     if has_failed:
-        yield _resync(_FAILED)
+        yield log.resync(_FAILED)
 
 
 def _guarded(

@@ -5,7 +5,7 @@ from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
 from .recognition import Place, Sighting, look, recognise
 from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
-from .writing import Draft, append
+from .writing import Draft, append, resync
 
 __all__ = [
     "BATCH",
@@ -31,6 +31,7 @@ __all__ = [
     "read_by_id",
     "recognise",
     "renew_epoch",
+    "resync",
     "sequence",
     "state",
     "trim",

@@ -11,6 +11,8 @@ from typing import Any, Final
 from django.db import connections, transaction
 
 from scheduler_realtime import clock, doorbell, marks
+from scheduler_realtime.audience import EVERYONE
+from scheduler_realtime.messages import RESYNC
 from scheduler_realtime.models import Message
 from scheduler_realtime.wire import dumps
 
@@ -36,6 +38,11 @@ class Draft:
     ack_required: bool = False
     expires_at: dt.datetime | None = None
     key: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+def resync(reason: str) -> Draft:
+    """A message that has everyone read their data afresh, and says why in a word."""
+    return Draft(type=RESYNC, data={"reason": reason}, groups=frozenset({EVERYONE}))
 
 
 def append(drafts: Iterable[Draft], *, using: str | None = None) -> None:
