@@ -115,26 +115,18 @@ def _moves_keys(model: type[models.Model], names: Iterable[str]) -> bool:
     return not {"pk", key.name, key.attname}.isdisjoint(names)
 
 
-_MANAGERS = ("managers", "managers_map", "default_manager", "base_manager")
-"""What Django keeps of a model's managers once it was asked."""
-
-
 def take_over(model: type[models.Model]) -> None:
     """Have the model's managers capture, where they are Django's own and nothing more.
 
     A manager of the host's stays as it is. The base manager too is taken over: by it Django
-    writes `room.surgeries.add(...)`, and no host knows to replace it.
+    writes `room.surgeries.add(...)`, and no host knows to replace it. In place, since somebody
+    may have one in hand; and those that Django copies them from, since it may copy again.
     """
-    kinds = [kind for kind in model.__mro__ if hasattr(kind, "_meta")]
-    for manager in [each for kind in kinds for each in kind._meta.local_managers]:
+    kinds: list[Any] = [kind for kind in model.__mro__ if hasattr(kind, "_meta")]
+    originals = [manager for kind in kinds for manager in kind._meta.local_managers]
+    for manager in (*originals, *model._meta.managers, model._base_manager):
         if type(manager) is models.Manager:
             manager.__class__ = RealtimeManager
-    for name in _MANAGERS:
-        model._meta.__dict__.pop(name, None)
-    if type(model._base_manager) is models.Manager:
-        base = RealtimeManager()
-        base.name, base.model, base.auto_created = "_base_manager", model, True
-        model._meta.__dict__["base_manager"] = base
 
 
 def captures(manager: models.Manager[Any]) -> bool:

@@ -10,7 +10,17 @@ from django.db.models import Manager
 from scheduler_realtime import RealtimeManager
 from scheduler_realtime.querysets import take_over, uncaptured
 from tests.hosts.bound import Bind, Told
-from tests.hosts.models import Booking, Category, Note, Operation, Procedure, Room, Stay, Unwatched
+from tests.hosts.models import (
+    Booking,
+    Category,
+    Note,
+    Operation,
+    Procedure,
+    Room,
+    Stay,
+    Unwatched,
+    Wing,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +71,26 @@ def test_a_key_on_the_way_that_is_set_null_is_told(bind: Bind) -> None:
     assert told.changes() == [
         ("update", {"procedure.room.name": "North"}, {"procedure.room.name": None})
     ]
+
+
+def test_a_manager_that_somebody_has_in_hand_is_taken_over(bind: Bind) -> None:
+    in_hand = Wing._base_manager, Wing.objects
+    bind(Wing)
+    told = Told()
+
+    for manager in in_hand:
+        manager.bulk_create([Wing()])
+
+    assert [data["action"] for data in told.data()] == ["create", "create"]
+
+
+def test_managers_that_are_copied_again_capture(bind: Bind) -> None:
+    bind(Operation)
+
+    for name in ("managers", "managers_map", "default_manager"):
+        Operation._meta.__dict__.pop(name, None)
+
+    assert type(Operation.plain) is RealtimeManager
 
 
 def test_a_managers_place_among_the_others_stays(bind: Bind) -> None:
