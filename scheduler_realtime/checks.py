@@ -13,8 +13,7 @@ from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
 from . import log, registry
-from .binding import ScheduleBinding
-from .binding.paths import hops
+from .binding import ScheduleBinding, keys_along
 from .changes import cascades
 from .conf import DEFAULTS, Conf, conf, unknown_keys
 from .querysets import uncaptured
@@ -235,7 +234,7 @@ def _tables_between(binding: ScheduleBinding) -> Iterator[Any]:
 def _hops(binding: ScheduleBinding) -> Iterator[Any]:
     """The relations that lead to what the binding depends on."""
     for path in binding.depends_on:
-        yield from (hops(binding.model, path) or [])[:-1]
+        yield from keys_along(binding.model, path) or ()
 
 
 def check_database() -> Found:

@@ -13,6 +13,7 @@ from tests.hosts.models import (
     Operation,
     Procedure,
     Room,
+    Slot,
     Stay,
     Theatre,
 )
@@ -120,6 +121,8 @@ def test_what_leads_somewhere_is_no_fault(model: Any, attributes: dict[str, Any]
         (Operation, {"protected": ["patient"]}, "`patient`"),
         (Booking, {"depends_on": ["minutes"]}, "`minutes`"),
         (Booking, {"depends_on": ["procedure.doubled"]}, "`procedure.doubled`"),
+        (Booking, {"depends_on": ["nowhere.minutes"]}, "`nowhere.minutes`"),
+        (Slot, {"depends_on": ["theatre.lights"]}, "`theatre.lights`"),
         (Booking, {"end": "start", "duration": "length"}, "`end` and `duration`"),
     ],
 )

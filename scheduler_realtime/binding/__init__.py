@@ -1,7 +1,7 @@
 """A host's model and what it means to the schedule."""
 
 from .failures import report_failure
-from .paths import Path, cleaned, value_at
+from .paths import Path, cleaned, keys_along, value_at
 from .schedule import ScheduleBinding
 from .times import Interval, day_of
 
@@ -11,6 +11,7 @@ __all__ = [
     "ScheduleBinding",
     "cleaned",
     "day_of",
+    "keys_along",
     "report_failure",
     "value_at",
 ]

@@ -70,6 +70,17 @@ def hops(model: Any, path: Path) -> list[Any] | None:
     return None if field is None else [*found, field]
 
 
+def keys_along(model: Any, path: Path) -> list[Any] | None:
+    """The foreign keys that lead to the column at the end, or None where something else does.
+
+    A row that begins to point here, or ends, is no change of a column: none of these may be the
+    far end of a key.
+    """
+    *keys, last = hops(model, path) or [None]
+    is_column = last is not None and column_named(last.model, last.name) is not None
+    return keys if is_column and keys and all(key.concrete for key in keys) else None
+
+
 def column_at(model: Any, path: Path) -> Column | None:
     """The column at the end of a path of fields, or None."""
     fields = hops(model, path)

@@ -174,8 +174,8 @@ class ScheduleBinding:
             if not paths.columns_of(self.model, name):
                 yield f"`{name}` is not a field"
         for path in self.depends_on:
-            if "." not in path or paths.column_at(self.model, path) is None:
-                yield f"`{path}` in depends_on must lead over a relation to a field"
+            if paths.keys_along(self.model, path) is None:
+                yield f"`{path}` in depends_on must lead over foreign keys to a field"
         if self.duration is not None and self.end is not None:
             yield "`end` and `duration` are both set; keep one of them"
 

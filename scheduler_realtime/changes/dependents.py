@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import models
 
 from scheduler_realtime import log, registry
-from scheduler_realtime.binding import ScheduleBinding, value_at
+from scheduler_realtime.binding import ScheduleBinding, keys_along, value_at
 
 from .drafts import record
 from .rows import Rows, by_key, in_pages, locked, sharing
@@ -30,24 +30,23 @@ _dependencies: Final[dict[type[models.Model], list[Dependency]]] = {}
 
 
 def watch(binding: ScheduleBinding) -> Iterator[type[models.Model]]:
-    """Remember what the binding depends on, and name the models whose rows it is."""
+    """Remember what the binding depends on, and name the models whose rows it is.
+
+    A path that leads nowhere is passed over: the system check says so.
+    """
     for path in binding.depends_on:
-        model: Any = binding.model
         steps = path.split(".")
-        for place, step in enumerate(steps):
-            field = model._meta.get_field(step)
-            if place:
-                source = model._meta.concrete_model
-                found = Dependency(
-                    binding=binding,
-                    source=source,
-                    path=path,
-                    hops=tuple(steps[:place]),
-                    rest=".".join(steps[place:]),
-                )
-                _dependencies.setdefault(source, []).append(found)
-                yield model
-            model = field.related_model
+        for place, key in enumerate(keys_along(binding.model, path) or (), start=1):
+            source = key.related_model._meta.concrete_model
+            found = Dependency(
+                binding=binding,
+                source=source,
+                path=path,
+                hops=tuple(steps[:place]),
+                rest=".".join(steps[place:]),
+            )
+            _dependencies.setdefault(source, []).append(found)
+            yield key.related_model
 
 
 def dependents_of(model: type[models.Model], using: str) -> tuple[Dependency, ...]:

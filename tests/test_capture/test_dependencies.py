@@ -148,6 +148,15 @@ def test_a_parent_that_is_no_such_child_is_none_of_its_business(visit: Visit) ->
     assert told.rows() == []
 
 
+def test_a_path_that_leads_nowhere_fails_no_registration(bind: Bind) -> None:
+    bind(Booking, tracked=["start"], depends_on=["nowhere.minutes"])
+    told = Told()
+
+    Booking.objects.create(start=EIGHT)
+
+    assert [data["action"] for data in told.data()] == ["create"]
+
+
 def test_what_is_unregistered_hears_of_nothing_any_more(booking: Booking) -> None:
     unregister(Booking)
     told = Told()
