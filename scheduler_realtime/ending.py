@@ -64,6 +64,8 @@ class Ending:
 
     def forget(self) -> None:
         """Put the handlers back that were there, unless others took their place meanwhile."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # ours hands on at once, since its loop does not run any more
         for number, theirs in self._theirs.items():
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, theirs)
@@ -79,8 +81,8 @@ class Ending:
         await self._left()
         began = self._house.loop.time()
         await self._written()
+        await self._house.shut()  # first: its tasks would open the books again
         await books.close(max(0, WRITE_WITHIN + began - self._house.loop.time()))
-        await self._house.shut()
         self.forget()
 
     async def _left(self) -> None:

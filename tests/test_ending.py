@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -172,6 +173,20 @@ def test_a_signal_after_the_loop_has_ended_goes_straight_to_the_server(run: Run)
     assert shells[0].told == [signal.SIGTERM]
 
 
+def test_a_hub_that_another_thread_replaces_keeps_no_signal_from_the_server(run: Run) -> None:
+    shells: list[Shell] = []
+
+    async def scene() -> None:
+        shells.append(under_a_server(signal.SIGTERM))
+
+    run(scene())
+    with ThreadPoolExecutor() as pool:
+        pool.submit(shells[0].ending.forget).result()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    assert shells[0].told == [signal.SIGTERM]
+
+
 def test_what_waits_is_written_once_the_sockets_have_left(run: Run) -> None:
     async def scene() -> None:
         shell = Shell(is_empty=False)
@@ -275,12 +290,7 @@ os._exit(asyncio.run(main()))
 
 def test_a_forked_child_has_the_servers_handlers() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FORKING],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+        [sys.executable, "-c", FORKING], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr
