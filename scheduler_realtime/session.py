@@ -113,7 +113,7 @@ class Session:
             page = said.get("current_page", connection.current_page)
             date = said.get("active_schedule_date", connection.active_schedule_date)
             self._hub.roster.note(connection, page, date)
-        promised = self._hub.promised(connection)
+        promised = self._hub.road.promised(connection)
         connection.beat()
         if command.data.position is not None:
             # A client cannot have handled what was never put on its connection.

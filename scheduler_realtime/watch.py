@@ -14,6 +14,7 @@ from . import books, close_codes, identity
 from .conf import conf
 from .connection import Connection
 from .exceptions import TokenRejected
+from .road import Road
 
 logger = logging.getLogger(__name__)
 
@@ -28,20 +29,16 @@ class House(Protocol):
     """What the watch needs of the hub it guards."""
 
     connections: set[Connection]
+    road: Road
 
-    def promised(self, connection: Connection) -> int: ...
     def identify(self, connection: Connection, known: identity.Identity) -> None: ...
 
 
 class Watch:
-    """Goes its rounds for a hub.
-
-    `level_at`, on the monotonic clock: whatever was committed by then was handed to everybody.
-    """
+    """Goes its rounds for a hub."""
 
     def __init__(self, hub: House) -> None:
         self._hub = hub
-        self.level_at = time.monotonic()
         self._stale_since: dt.datetime | None = None
         self._looked_up_at = time.monotonic()
 
@@ -62,7 +59,7 @@ class Watch:
 
         It cannot where it is not read, and where committed messages get no position.
         """
-        silent = time.monotonic() - self.level_at
+        silent = time.monotonic() - self._hub.road.level_at
         if self._stale_since is None and silent > conf().STALE_AFTER:
             self._stale_since = timezone.now() - dt.timedelta(seconds=silent)
             self._say("stale", self._stale_since)
@@ -72,7 +69,7 @@ class Watch:
 
     def _say(self, state: str, since: dt.datetime) -> None:
         for connection in tuple(self._hub.connections):
-            position = self._hub.promised(connection)
+            position = self._hub.road.promised(connection)
             connection.say("line", {"state": state, "since": since, "position": position})
 
     def _check(self, connection: Connection) -> None:

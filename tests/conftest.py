@@ -9,8 +9,8 @@ from django.conf import settings
 from selenium.webdriver import Chrome
 
 from scheduler_realtime import catching_up, log
-from scheduler_realtime import hub as hubs
 from scheduler_realtime import mailbox as mailboxes
+from scheduler_realtime import road as roads
 from scheduler_realtime.models import Log, Message
 from tests.harness import backend, browser, opening
 from tests.harness.app_server import KINDS, Kind
@@ -242,13 +242,13 @@ def committed(transactional_db: None) -> None:
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     """An open hub on a log in memory, with small mailboxes and small pages."""
     settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
-    monkeypatch.setattr(hubs, "Tail", StillTail)
+    monkeypatch.setattr(roads, "Tail", StillTail)
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
     monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)
     monkeypatch.setattr(catching_up, "PAGE", 8)
     house.open()
-    await house.hub.ready.wait()
+    await house.hub.road.ready.wait()
     yield house
     await house.close()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scheduler_realtime import hub as hubs
 from scheduler_realtime import log
+from scheduler_realtime import road as roads
 from scheduler_realtime.catching_up import Resumption
 from scheduler_realtime.log import Page
 from tests.harness.house import House, StillTail, identity, row
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.sqlite_only
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     """A hub with ten messages behind it, of which it has only the last five in memory."""
     settings.SCHEDULER_REALTIME = {"REPLAY_LIMIT": 8}
-    monkeypatch.setattr(hubs, "Tail", StillTail)
+    monkeypatch.setattr(roads, "Tail", StillTail)
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
     monkeypatch.setattr(log, "state", house.state)
     house.rows = [row(position) for position in range(1, 6)]
     house.open()
-    await house.hub.ready.wait()
+    await house.hub.road.ready.wait()
     house.publish_more(5)
     await house.told()
     yield house
@@ -114,7 +114,7 @@ async def test_who_heard_more_elsewhere_than_is_known_here_resumes_all_the_same(
     house.rows.append(elsewhere)
 
     seat = await house.join(query=f"since=11&epoch={house.epoch}")
-    house.hub.arrive(Page(rows=(elsewhere,), state=house.state()))
+    house.hub.road.arrive(Page(rows=(elsewhere,), state=house.state()))
     house.publish_more(1)
     await house.told()
 
@@ -183,7 +183,7 @@ async def test_a_resuming_client_that_does_not_read_is_waited_for(
     seat = await joining
     seat.line.stall()
     await turns(50)
-    assert house.hub.promised(seat.connection) < 10
+    assert house.hub.road.promised(seat.connection) < 10
 
     seat.line.read_on()
     await until(lambda: "caught_up" in seat.types)

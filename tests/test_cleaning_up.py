@@ -8,6 +8,7 @@ import pytest
 
 from scheduler_realtime import hub as hubs
 from scheduler_realtime import mailbox as mailboxes
+from scheduler_realtime import road as roads
 from scheduler_realtime.consumers import RealtimeConsumer
 from scheduler_realtime.identity import Identity
 from scheduler_realtime.session import Session
@@ -21,11 +22,11 @@ pytestmark = pytest.mark.sqlite_only
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     settings.SCHEDULER_REALTIME = {"SEND_TIMEOUT": 0.05}
     monkeypatch.setattr(mailboxes, "CLOSE_GRACE", 0.05)
-    monkeypatch.setattr(hubs, "Tail", StillTail)
+    monkeypatch.setattr(roads, "Tail", StillTail)
     house = House()
     monkeypatch.setattr(hubs, "current", lambda: house.hub)
     house.open()
-    await house.hub.ready.wait()
+    await house.hub.road.ready.wait()
     yield house
     await house.close()
 
@@ -96,12 +97,12 @@ async def test_a_task_that_the_server_cancels_frees_its_place(house: House) -> N
 
 
 async def test_a_client_that_left_before_it_was_welcome_takes_no_place(house: House) -> None:
-    house.hub.ready.clear()
+    house.hub.road.ready.clear()
     socket = Socket(Line())
     await turns()
 
     socket.is_left()
-    house.hub.ready.set()
+    house.hub.road.ready.set()
     await socket.task
 
     assert house.hub.connections == set()

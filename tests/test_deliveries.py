@@ -194,7 +194,7 @@ async def test_who_joins_while_alerts_come_hears_each_of_them(house: House) -> N
             await turns(50)
             return gather([key])[key]
 
-    house.hub.awaiting = Slow(gather)
+    house.hub.road.awaiting = Slow(gather)
     house.publish(row(1, ack_required=True))
     await house.told()
 
@@ -273,7 +273,7 @@ async def test_positions_of_a_log_that_was_replaced_are_unknown(house: House, sh
 
     shelf.faults = [OperationalError("restored just now")]
     await say(seat, "ack", id=1)
-    house.hub.replaced(replace(house.state(), epoch=str(uuid.uuid4())), "epoch_changed")
+    house.hub.road.replaced(replace(house.state(), epoch=str(uuid.uuid4())), "epoch_changed")
     await until(lambda: "ack_result" in seat.types)
     await house.hub.deliveries.flush()
 

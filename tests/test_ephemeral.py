@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler_realtime import hub as hubs
+from scheduler_realtime import road as roads
 from tests.harness.house import House, StillTail, identity, row
 from tests.harness.site import Site
 
@@ -18,10 +18,10 @@ TICK = {"type": "optimization_progress", "data": {"optimization_id": "run", "sta
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(hubs, "Tail", StillTail)
+    monkeypatch.setattr(roads, "Tail", StillTail)
     house = House()
     house.open()
-    await house.hub.ready.wait()
+    await house.hub.road.ready.wait()
     yield house
     await house.close()
 

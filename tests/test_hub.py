@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from scheduler_realtime import catching_up
-from scheduler_realtime import hub as hubs
+from scheduler_realtime import road as roads
 from tests.harness.house import House, identity, row
 from tests.harness.line import turns, until
 
@@ -79,7 +79,7 @@ async def test_what_the_memory_no_longer_has_is_read_from_the_log(house: House) 
     slow.line.stall()
     house.publish_more(50)
     await house.told()
-    house.hub.ring.restart(50)
+    house.hub.road.ring.restart(50)
 
     slow.line.read_on()
     await until(lambda: len(slow.positions) == 50)
@@ -97,7 +97,7 @@ async def test_a_database_that_is_out_while_a_client_catches_up_is_tried_again(
     slow.line.stall()
     house.publish_more(50)
     await house.told()
-    house.hub.ring.restart(50)
+    house.hub.road.ring.restart(50)
 
     slow.line.read_on()
     await until(lambda: len(slow.positions) == 50)
@@ -111,7 +111,7 @@ async def test_a_client_for_which_the_log_was_trimmed_meanwhile_resyncs(house: H
     slow.line.stall()
     house.publish_more(50)
     await house.told()
-    house.hub.ring.restart(50)
+    house.hub.road.ring.restart(50)
     house.floor = 40
 
     slow.line.read_on()
@@ -130,7 +130,7 @@ async def test_no_promise_goes_beyond_what_a_client_that_stalls_was_handed(house
 
     house.publish_more(100)
     await house.told()
-    promise = house.hub.promised(slow.connection)
+    promise = house.hub.road.promised(slow.connection)
     slow.connection.mailbox.close(4401)
     slow.line.read_on()
     await until(lambda: slow.line.close_code)
@@ -141,25 +141,25 @@ async def test_no_promise_goes_beyond_what_a_client_that_stalls_was_handed(house
 async def test_no_promise_covers_a_message_that_is_still_being_handed_round(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "SENDS_PER_STEP", 1)
+    monkeypatch.setattr(roads, "SENDS_PER_STEP", 1)
     seats = [await house.join() for _ in range(10)]
 
     house.publish_more(1)
-    await until(lambda: house.hub.position == 1)
+    await until(lambda: house.hub.road.position == 1)
 
     waiting = [seat for seat in seats if not seat.positions]
     assert waiting
-    assert {house.hub.promised(seat.connection) for seat in waiting} == {0}
+    assert {house.hub.road.promised(seat.connection) for seat in waiting} == {0}
 
 
 async def test_who_joins_while_a_message_is_handed_round_may_resume_from_before_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "SENDS_PER_STEP", 1)
+    monkeypatch.setattr(roads, "SENDS_PER_STEP", 1)
     for _ in range(10):
         await house.join()
     house.publish_more(1)
-    await until(lambda: house.hub.position == 1)
+    await until(lambda: house.hub.road.position == 1)
 
     late = await house.join()
     house.publish_more(1)
@@ -172,16 +172,16 @@ async def test_who_joins_while_a_message_is_handed_round_may_resume_from_before_
 async def test_a_log_that_is_replaced_while_a_message_is_handed_round_ends_that_round(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "SENDS_PER_STEP", 1)
+    monkeypatch.setattr(roads, "SENDS_PER_STEP", 1)
     seats = [await house.join() for _ in range(10)]
     house.publish(*(row(n) for n in range(1001, 1010)))
-    await until(lambda: house.hub.position == 1001)
+    await until(lambda: house.hub.road.position == 1001)
 
     house.epoch, house.rows = "another", [row(5)]
-    house.hub.replaced(house.state(), "epoch_changed")
-    await until(lambda: house.hub.epoch == "another")
+    house.hub.road.replaced(house.state(), "epoch_changed")
+    await until(lambda: house.hub.road.epoch == "another")
     await turns(50)
-    assert {house.hub.promised(seat.connection) for seat in seats} == {5}
+    assert {house.hub.road.promised(seat.connection) for seat in seats} == {5}
     house.publish(row(6))
     await house.told()
 
@@ -193,7 +193,7 @@ async def test_a_log_that_is_replaced_while_a_message_is_handed_round_ends_that_
             "epoch": "another",
             "position": 5,
         }
-        assert house.hub.promised(seat.connection) == 6
+        assert house.hub.road.promised(seat.connection) == 6
 
 
 async def test_a_log_that_is_replaced_while_a_client_catches_up_ends_that(house: House) -> None:
@@ -203,8 +203,8 @@ async def test_a_log_that_is_replaced_while_a_client_catches_up_ends_that(house:
     await house.told()
 
     house.epoch, house.rows = "another", [row(5)]
-    house.hub.replaced(house.state(), "epoch_changed")
-    await until(lambda: house.hub.epoch == "another")
+    house.hub.road.replaced(house.state(), "epoch_changed")
+    await until(lambda: house.hub.road.epoch == "another")
     slow.line.read_on()
     await until(lambda: "resync" in slow.types)
     house.publish(row(6))

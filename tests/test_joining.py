@@ -46,13 +46,13 @@ async def test_a_message_after_the_last_has_left_harms_nobody(house: House) -> N
 
 async def test_a_join_that_is_cancelled_takes_no_place(house: House, settings: Any) -> None:
     settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS": 1}
-    house.hub.ready.clear()
+    house.hub.road.ready.clear()
     joining = asyncio.create_task(house.join())
     await turns()
 
     joining.cancel()
     await asyncio.wait([joining])
-    house.hub.ready.set()
+    house.hub.road.ready.set()
     await house.join()
 
     assert len(house.hub.connections) == 1
@@ -60,7 +60,7 @@ async def test_a_join_that_is_cancelled_takes_no_place(house: House, settings: A
 
 async def test_those_that_are_joining_count_as_well(house: House, settings: Any) -> None:
     settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS": 1}
-    house.hub.ready.clear()
+    house.hub.road.ready.clear()
     first = asyncio.create_task(house.join())
     await turns()
 
@@ -68,7 +68,7 @@ async def test_those_that_are_joining_count_as_well(house: House, settings: Any)
         await house.join()
 
     assert refused.value.close_code == 4513
-    house.hub.ready.set()
+    house.hub.road.ready.set()
     await first
 
 
@@ -80,8 +80,8 @@ async def test_who_joins_while_the_log_cannot_be_read_is_told_to_come_again(
     house.publish_more(3)
     await house.told()
     if fault == "not read yet":
-        house.hub.ready.clear()
-    house.hub.ring.restart(3)
+        house.hub.road.ready.clear()
+    house.hub.road.ring.restart(3)
     house.faults = [OUT]
 
     with pytest.raises(TokenRejected) as refused:
@@ -96,14 +96,14 @@ async def test_a_log_that_is_replaced_while_somebody_joins_is_not_resumed_in(
 ) -> None:
     house.publish_more(3)
     await house.told()
-    house.hub.ring.restart(3)
+    house.hub.road.ring.restart(3)
     old = house.epoch
     read = house.read_after
 
     def read_while_it_is_replaced(position: int, *, limit: int = 500) -> Any:
         page = read(position, limit=limit)
         house.epoch, house.rows = "another", [row(9)]
-        house.hub.replaced(house.state(), "epoch_changed")
+        house.hub.road.replaced(house.state(), "epoch_changed")
         return page
 
     monkeypatch.setattr(log, "read_after", read_while_it_is_replaced)

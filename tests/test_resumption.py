@@ -23,13 +23,13 @@ def unread(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(catching_up, "BACKOFF", (0.001,))
     monkeypatch.setattr(log, "state", house.state)
     house.rows = [row(position) for position in range(1, 11)]
-    house.hub.start_at(house.state())
+    house.hub.road.start_at(house.state())
     return house
 
 
 async def replace_unseen(house: House, head: int) -> None:
     """The log is another one, and the hub does not know yet."""
-    await until(lambda: house.hub.position == 10)
+    await until(lambda: house.hub.road.position == 10)
     house.epoch, house.rows = "another", [row(position) for position in range(1, head + 1)]
 
 
@@ -40,8 +40,8 @@ async def until_waiting(house: House) -> None:
 
 
 async def notice(house: House) -> None:
-    house.hub.replaced(house.state(), "epoch_changed")
-    await until(lambda: house.hub.epoch == "another")
+    house.hub.road.replaced(house.state(), "epoch_changed")
+    await until(lambda: house.hub.road.epoch == "another")
 
 
 async def test_who_resumes_while_the_log_is_replaced_is_told_so(unread: House) -> None:
@@ -71,12 +71,12 @@ async def test_who_heard_more_elsewhere_of_a_log_that_is_replaced_is_told_so(
 
 
 async def test_nobody_catches_up_out_of_another_log(house: House, unread: House) -> None:
-    await until(lambda: house.hub.position == 10)
+    await until(lambda: house.hub.road.position == 10)
     slow = await house.join()
     slow.line.stall()
     house.publish_more(50)
     await house.told()
-    house.hub.ring.restart(60)
+    house.hub.road.ring.restart(60)
     others = [row(position, is_others=True) for position in range(1, 101)]
     house.epoch, house.rows = "another", others
 

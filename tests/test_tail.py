@@ -30,7 +30,7 @@ class Ear:
         """The next thing that is told, looks where nothing was new apart; it is of that kind."""
         while True:
             heard = self._heard.get(timeout=5)
-            if heard[0] == what or heard[0] != "seen":
+            if heard[0] == what or heard[0] != "level":
                 assert heard[0] == what
                 return heard
 
@@ -44,7 +44,7 @@ class Ear:
     def start_at(self, state: State) -> None:
         self._heard.put(("start", state, None))
 
-    def arrive(self, page: Page, read_at: float) -> None:
+    def arrive(self, page: Page) -> None:
         self.tail.taken()
         if page.rows:
             self._heard.put(("page", page.rows, None))
@@ -52,8 +52,8 @@ class Ear:
     def replaced(self, state: State, reason: str) -> None:
         self._heard.put(("replaced", state, reason))
 
-    def seen(self, read_at: float) -> None:
-        self._heard.put(("seen", read_at, None))
+    def level(self, at: float) -> None:
+        self._heard.put(("level", at, None))
 
     def alert(self, rows: tuple[Row, ...]) -> None: ...
 
@@ -225,7 +225,7 @@ def test_a_connection_is_looked_at_once(
     monkeypatch.setattr(log, "recognise", again)
 
     for _ in range(3):
-        ear.next("seen")
+        ear.next("level")
 
 
 def test_a_database_that_goes_while_it_is_recognised_is_tried_again(

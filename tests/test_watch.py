@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from scheduler_realtime import hub as hubs
 from scheduler_realtime import identity as identities
+from scheduler_realtime import road as roads
 from scheduler_realtime import watch as watches
 from scheduler_realtime.identity import Claims, Identity
 from tests.harness.house import House, StillTail, identity
@@ -28,12 +28,12 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
         "STALE_AFTER": 0.1,
         "REVALIDATE_INTERVAL": 0.05,
     }
-    monkeypatch.setattr(hubs, "Tail", StillTail)
+    monkeypatch.setattr(roads, "Tail", StillTail)
     monkeypatch.setattr(watches, "ROUND", 0.01)
     monkeypatch.setattr(identities, "identities", lambda claims: {})
     house = House()
     house.open()
-    await house.hub.ready.wait()
+    await house.hub.road.ready.wait()
     yield house
     await house.close()
 

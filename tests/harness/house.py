@@ -88,12 +88,12 @@ class House:
         self.reads = 0
         self.faults: list[Exception] = []
         self.hub = Hub()
-        self.hub.awaiting = Gathering(self.awaiting)
+        self.hub.road.awaiting = Gathering(self.awaiting)
 
     def open(self) -> None:
         """Start the hub at the log's head."""
         self.hub.start()
-        self.hub.start_at(self.state())
+        self.hub.road.start_at(self.state())
 
     async def close(self) -> None:
         """Have everybody leave, and stop the hub."""
@@ -129,8 +129,8 @@ class House:
     def publish(self, *rows: Row) -> None:
         """Append to the log, and hand it to the hub as the tail does."""
         self.rows += rows
-        self.hub.arrive(Page(rows=rows, state=self.state()))
-        self.hub.level(time.monotonic())
+        self.hub.road.arrive(Page(rows=rows, state=self.state()))
+        self.hub.road.level(time.monotonic())
 
     def publish_more(self, number: int, **facts: Any) -> None:
         """So many more messages, one page each."""
@@ -149,7 +149,7 @@ class House:
 
     async def told(self) -> None:
         """Wait until the hub has told of everything in the log."""
-        await until(lambda: self.hub.settled == self.state().head)
+        await until(lambda: self.hub.road.settled == self.state().head)
 
 
 class Seat:

@@ -27,8 +27,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         house = hub.current()
-        await house.ready.wait()
-        self.stdout.write(f"Relaying from position {house.position}.")
+        await house.road.ready.wait()
+        self.stdout.write(f"Relaying from position {house.road.position}.")
         self.stdout.flush()
         await ended.wait()
         await house.stop()
