@@ -141,6 +141,19 @@ def test_links_of_more_objects_than_the_limit_make_everyone_read_afresh(
     assert [row.data["reason"] for row in told.rows()] == ["too_many"]
 
 
+@override_settings(SCHEDULER_REALTIME={"CAPTURE_LIMIT": 2})
+def test_links_that_move_from_more_objects_make_everyone_read_afresh(
+    operations: list[Operation], users: list[User]
+) -> None:
+    for operation in operations:
+        Assignment.objects.create(operation=operation, user=users[0])
+    told = Told()
+
+    Assignment.objects.update(user=users[1])
+
+    assert [row.data["reason"] for row in told.rows()] == ["too_many"]
+
+
 class TestInABlock:
     """The table between is Django's own there: its bulk writes are told in a block alone."""
 
