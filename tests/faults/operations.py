@@ -96,6 +96,15 @@ def linger(pen: Pen) -> None:
         pen.change(second)
 
 
+def overtake(pen: Pen) -> None:
+    """One begins first and commits last, and both change the same row: it must come second."""
+    with transaction.atomic():
+        first, second = pen.pair()
+        pen.change(first)
+        pen.meanwhile(second.pk)
+        pen.change(second)
+
+
 def flood_create(pen: Pen) -> None:
     audience = pen.audience()
     made = Case.objects.bulk_create([pen.case(audience) for _ in range(FLOOD)])
@@ -127,6 +136,7 @@ EVERY_WAY: Final[dict[Operation, tuple[float, int]]] = {
     take_back: (6, 1),
     take_back_half: (5, 2),
     linger: (4, 2),
+    overtake: (6, 3),
     flood_create: (0.5, 1),
     flood_update: (0.5, 8),
     flood_delete: (0.2, 8),

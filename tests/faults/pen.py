@@ -16,6 +16,9 @@ from tests.faults.host.models import Case
 HOT: Final = 12
 """Rows that all writers of both processes go for: every third choice is one of them."""
 
+MEANWHILE: Final = 10.0
+"""Seconds one transaction waits for another that was begun in its middle."""
+
 POOL: Final = 300
 """Rows a process knows of at the most."""
 
@@ -115,6 +118,19 @@ class Pen:
         if len(cases) < 2:
             raise Case.DoesNotExist
         return cases
+
+    def meanwhile(self, pk: int) -> None:
+        """Have a second hand change a row and commit, while this one's transaction is open."""
+        thread = threading.Thread(target=self._second_hand, args=[pk])
+        thread.start()
+        thread.join(MEANWHILE)
+
+    def _second_hand(self, pk: int) -> None:
+        second = Pen(f"{self.name}+", self.pool, self._audiences, 0)
+        with second.deed("meanwhile"):
+            second.change(Case.objects.get(pk=pk))
+        connections.close_all()
+        self.deeds += second.deeds
 
     def deletes(self, pks: Sequence[int]) -> None:
         """Write down which rows the present transaction deletes."""
