@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,7 +40,9 @@ def reach(place: str) -> None:
     """Pass a place; where it is armed, and for the last time it allows, go no further."""
     armed = _armed()
     if armed is not None and place == armed.place and next(armed.passings) == armed.passing:
-        os.kill(os.getpid(), getattr(signal, _SIGNALS[armed.deed]))
+        # To this thread: the kernel may hand what is sent to the process to another one, and
+        # this one would have gone on, and committed, before it is stopped.
+        signal.pthread_kill(threading.get_ident(), getattr(signal, _SIGNALS[armed.deed]))
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Failpoints: a process that passes an armed place so often goes no further."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -20,9 +21,24 @@ for number in range(5):
 """
 
 
-def passing(armed: str) -> subprocess.Popen[str]:
+PASSES_IN_A_THREAD = """
+import threading, time
+from scheduler_realtime import failpoints
+
+def work():
+    failpoints.reach("relay.updated")
+    print("gone on", flush=True)
+
+thread = threading.Thread(target=work)
+thread.start()
+while thread.is_alive():
+    time.sleep(0.001)
+"""
+
+
+def passing(armed: str, code: str = PASSES) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PASSES],
+        [sys.executable, "-c", code],
         cwd=REPOSITORY,
         env=os.environ | {failpoints.VARIABLE: armed},
         stdout=subprocess.PIPE,
@@ -51,6 +67,19 @@ def test_a_process_is_stopped_once_and_can_go_on() -> None:
 
     assert is_stopped
     assert printed.split() == ["0", "1", "2", "3", "4"]
+
+
+def test_the_thread_that_passes_goes_no_further_itself() -> None:
+    process = passing("relay.updated=stop@1", PASSES_IN_A_THREAD)
+    assert process.stdout is not None
+
+    os.waitpid(process.pid, os.WUNTRACED)
+    readable, _, _ = select.select([process.stdout], [], [], 0.2)
+    psutil.Process(process.pid).resume()
+    printed, _ = process.communicate(timeout=20)
+
+    assert not readable
+    assert printed.split() == ["gone", "on"]
 
 
 def test_a_place_that_is_not_armed_is_passed() -> None:
