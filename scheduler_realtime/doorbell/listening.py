@@ -61,6 +61,7 @@ class Listening:
         while True:
             message = await layer.receive(channel)
             self._hear(message)
+            await asyncio.sleep(0)  # `receive` may have the next one at once, and so for ever
 
     async def _reconcile(self, layer: Any, channel: str) -> None:
         joined: set[str] = set()
