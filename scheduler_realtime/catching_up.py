@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from django.db import Error
 
-from . import books, close_codes, log
+from . import books, close_codes, log, pacing
 from .conf import conf
 from .connection import Connection
 from .exceptions import HistoryGap, TokenRejected
@@ -25,7 +25,7 @@ from .ring import Ring
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAGE: Final = 16
+FIRST_PAGE: Final = 64
 """Rows read at first; then twice as many each time, as long as they are small."""
 
 PAGE: Final = 256
@@ -181,6 +181,10 @@ class Pages:
                 return page.rows
             await asyncio.sleep(next(pauses))
 
+    def at_hand(self, position: int) -> deque[Row]:
+        """The next rows that are in memory, if any are."""
+        return deque(self._hub.ring.after(position, self._limit) or ())
+
     async def patiently_after(self, position: int) -> deque[Row]:
         """The same, tried again until the database can be read."""
         pauses = _pauses()
@@ -217,11 +221,10 @@ async def catch_up(
             if not rows:
                 connection.position = hub.position  # deleted by hand: there is nothing to send
             while rows:
-                row = rows.popleft()  # and forget it: somebody slow may hold on to the rest
-                if connection.hears(row):
-                    await connection.room_for(row)
-                    connection.hand_over(row)
-                connection.position = row.position
+                await connection.room_for(rows[0])
+                await pacing.turn()
+                while rows and _hand_over(connection, rows):
+                    rows = pages.at_hand(connection.position)  # what came meanwhile
     except HistoryGap as gap:
         connection.resync(gap.reason, hub.position)
     connection.is_live = True
@@ -234,3 +237,17 @@ async def _send_again(connection: Connection, awaiting: Sequence[Row]) -> None:
         if connection.hears(row):
             await connection.room_for(row)
             connection.hand_over(row, "redelivered")
+
+
+def _hand_over(connection: Connection, rows: deque[Row]) -> bool:
+    """Hand over the rows as far as there is room, and say whether that was all of them.
+
+    Each is forgotten: somebody slow may hold on to the rest.
+    """
+    while rows:
+        if connection.hears(rows[0]):
+            if not connection.mailbox.has_room(len(rows[0].body)):
+                return False
+            connection.hand_over(rows[0])
+        connection.position = rows.popleft().position
+    return True

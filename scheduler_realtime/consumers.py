@@ -10,7 +10,7 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 
-from . import close_codes, hub, identity, session
+from . import close_codes, hub, identity, pacing, session
 from .catching_up import Resumption
 from .commands import Authenticate
 from .exceptions import BadFrame, TokenRejected
@@ -82,6 +82,7 @@ class RealtimeConsumer(AsyncConsumer):
         self, house: Hub, found: Identity, receive: Any, send: Any, on_abort: Callable[[], None]
     ) -> None:
         wish = Resumption.of(self.scope.get("query_string", b""))
+        await pacing.turn()
         connection = await house.join(send, found, wish, on_abort)
         talk = Session(house, connection)
         try:

@@ -14,7 +14,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Vali
 from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
-from . import close_codes
+from . import close_codes, pacing
 from .audience import RECEIPT_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
@@ -249,6 +249,7 @@ async def authenticate(token: str) -> Identity:
     """The identity behind an access token. Raises `TokenRejected` with the code to close with."""
     from rest_framework_simplejwt.settings import api_settings
 
+    await pacing.turn()
     # With a JWK_URL the key may have to be fetched, over the network.
     claims = await asyncio.to_thread(verify, token) if api_settings.JWK_URL else verify(token)
     loop = asyncio.get_running_loop()

@@ -72,6 +72,20 @@ async def test_messages_that_come_meanwhile_are_neither_lost_nor_doubled(
     assert seat.positions == list(range(4, house.state().head + 1))
 
 
+async def test_a_crowd_gets_level_though_messages_never_stop_coming(house: House) -> None:
+    seats = await asyncio.gather(
+        *(house.join(query=f"since=9&epoch={house.epoch}") for _ in range(60))
+    )
+    async with asyncio.timeout(5):
+        while not all("caught_up" in seat.types for seat in seats):
+            house.publish_more(1)
+            await asyncio.sleep(0)
+    await house.told()
+
+    for seat in seats:
+        assert seat.positions == list(range(10, house.state().head + 1))
+
+
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
