@@ -22,6 +22,7 @@ from .identity import Identity
 from .log import Row
 from .receipts import Listener
 from .ring import Ring
+from .shelf import Shelf
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Leader(Protocol):
     """What those who catch up need of the hub they follow."""
 
     ring: Ring
+    shelf: Shelf
     position: int
     epoch: str
     generation: int
@@ -176,7 +178,7 @@ class Pages:
         """
         pauses = _pauses()
         while True:
-            page = await books.run(log.read_after, position, limit=self._limit)
+            page = await self._hub.shelf.after(position, self._limit, self._hub.epoch)
             if page.state.epoch == self._hub.epoch:
                 return page.rows
             await asyncio.sleep(next(pauses))

@@ -16,6 +16,7 @@ from .gathering import Gathering
 from .log import Page, Row, State
 from .ring import Ring
 from .roster import Groups
+from .shelf import Shelf
 from .tail import Tail
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Road:
         self._house = house
         self._loop = asyncio.get_running_loop()
         self.ring = Ring()
+        self.shelf = Shelf()
         self.position = self.settled = self._alerted = 0
         self.epoch = ""
         self.generation = 0
@@ -135,6 +137,7 @@ class Road:
         self.position = self.settled = self._alerted = state.head
         self.epoch = state.epoch
         self.ring.restart(state.head)
+        self.shelf.clear()
         self.generation += 1
         news.reach(self.epoch, self.position)
 

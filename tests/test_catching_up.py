@@ -148,19 +148,10 @@ async def test_what_was_trimmed_cannot_be_resumed_from(house: House) -> None:
     assert late.positions == list(range(5, 11))
 
 
-async def test_what_is_trimmed_after_the_promise_is_followed_by_a_resync(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = house.read_after
-
-    def read_and_trim(position: int, *, limit: int = 500) -> Any:
-        page = read(position, limit=limit)
-        house.floor = 5
-        return page
-
-    monkeypatch.setattr(log, "read_after", read_and_trim)
-
+async def test_what_is_trimmed_after_the_promise_is_followed_by_a_resync(house: House) -> None:
     seat = await house.join(query=f"since=3&epoch={house.epoch}")
+    house.hub.road.shelf.clear()
+    house.floor = 5
     await until(lambda: "caught_up" in seat.types)
 
     assert seat.last("resync")["data"]["reason"] == "trimmed"
