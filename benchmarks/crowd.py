@@ -17,7 +17,7 @@ REQUEST = (
 
 _ID = re.compile(rb'^\{"id":(\d+)')
 
-_TEXT, _CLOSE = 1, 8
+_TEXT, _CLOSE, _PING = 1, 8, 9
 
 
 class Client(asyncio.Protocol):
@@ -47,8 +47,13 @@ class Client(asyncio.Protocol):
         self._read_frames()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.fail(f"closed before it was level: {error}")
+
+    def fail(self, reason: str) -> None:
+        """It will not be level any more, if it is not yet."""
         if not self.is_level.done():
-            self.is_level.set_exception(ConnectionError(f"closed before it was level: {error}"))
+            self.is_level.set_exception(ConnectionError(reason))
+            self.is_level.exception()  # nobody need ask
 
     def _read_frames(self) -> None:
         start, buffer = 0, self._buffer
@@ -68,9 +73,11 @@ class Client(asyncio.Protocol):
             if (found := _ID.match(payload)) is not None:
                 self.positions.append(int(found[1]))
             self._on_text(self, payload)
-        elif kind == _CLOSE and not self.is_level.done():
-            code = int.from_bytes(payload[:2], "big")
-            self.is_level.set_exception(ConnectionError(f"closed with {code}"))
+        elif kind == _PING:
+            pong = bytes([0x8A, 0x80 | len(payload), 0, 0, 0, 0]) + payload  # masked by nothing
+            self.transport.write(pong)  # type: ignore[attr-defined]  # TCP writes
+        elif kind == _CLOSE:
+            self.fail(f"closed with {int.from_bytes(payload[:2], 'big')}")
 
 
 def resume(port: int, users: Sequence[int], since: int, epoch: str) -> str:
@@ -90,6 +97,8 @@ async def _resume(port: int, users: Sequence[int], since: int, epoch: str) -> di
         if payload.startswith(b'{"type":"caught_up"') and not client.is_level.done():
             client.took = time.perf_counter() - begun
             client.is_level.set_result(json.loads(payload)["data"]["position"])
+        elif payload.startswith(b'{"type":"resync"'):
+            client.fail(json.loads(payload)["data"]["reason"])
 
     loop = asyncio.get_running_loop()
     clients = [Client(passes[user], query, on_text) for user in users]

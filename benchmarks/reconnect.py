@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
+
 from benchmarks.crowd import Client
 from benchmarks.site import ask, console, load, save, summary, together
 from tests.harness import lifeline, tokens
@@ -51,7 +53,7 @@ def _measure(name: str, site: Site, users: list[int], *, restart: bool) -> None:
         site.server.restart()
     crowd = [users[n % len(users)] for n in range(CLIENTS)]
     with _others_live(site) as live:
-        before = ask(site.server, "/bench/statements")
+        before, busy = ask(site.server, "/bench/statements"), _cpu(site)
         with contextlib.ExitStack() as stack, ThreadPoolExecutor() as pool:
             shells = [stack.enter_context(console(site)) for _ in range(PROCESSES)]
             parts = [crowd[n::PROCESSES] for n in range(PROCESSES)]
@@ -64,11 +66,20 @@ def _measure(name: str, site: Site, users: list[int], *, restart: bool) -> None:
                 parts,
             )
             found = list(answers)
-        after = ask(site.server, "/bench/statements")
-    _report(name, found, live, _difference(before, after))
+        after, busy = ask(site.server, "/bench/statements"), _cpu(site) - busy
+    _report(name, found, live)
+    asked = _difference(before, after)
+    most = ", ".join(f"{count} {kind}" for kind, count in asked.items() if count)
+    print(f"reconnect  {name}: {sum(asked.values())} statements ({most})")
+    print(f"reconnect  {name}: {busy:.1f} s of CPU in the server")
 
 
-def _report(name: str, found: list[Any], live: "_Live", asked: dict[str, int]) -> None:
+def _cpu(site: Site) -> float:
+    times = psutil.Process(site.server.pid).cpu_times()
+    return times.user + times.system
+
+
+def _report(name: str, found: list[Any], live: "_Live") -> None:
     took = [seconds for part in found for seconds in part["took"]]
     whole, count = (sum(part[key] for part in found) for key in ("whole", "count"))
     print(f"reconnect  {name}: caught up {summary(took)}", load())
@@ -76,9 +87,6 @@ def _report(name: str, found: list[Any], live: "_Live", asked: dict[str, int]) -
     for fault in (fault for part in found for fault in part["faults"]):
         print(f"reconnect  {name}: {fault}")
     print(f"reconnect  {name}: the {LIVE} others, commit to frame {summary(live.latencies())}")
-    total = sum(asked.values())
-    most = ", ".join(f"{count} {kind}" for kind, count in asked.items() if count)
-    print(f"reconnect  {name}: {total} statements ({most})")
 
 
 def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

@@ -103,6 +103,8 @@ def ask(server: AppServer, path: str) -> Any:
 
 def summary(seconds: Sequence[float]) -> str:
     """Median, 95th and 99th percentile in milliseconds."""
+    if len(seconds) < 2:
+        return "of nothing"
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     return "  ".join(
         f"{name} {1000 * value:7.2f} ms"
