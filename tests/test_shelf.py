@@ -114,7 +114,7 @@ async def test_what_it_keeps_is_bounded(
 async def test_many_who_come_back_at_once_share_what_is_read(house: House) -> None:
     house.publish_more(60)
     await house.told()
-    house.hub.ring.restart(60)
+    house.hub.road.ring.restart(60)
     house.reads = 0
 
     seats: list[Any] = await asyncio.gather(
@@ -132,12 +132,12 @@ async def test_many_who_come_back_at_once_share_what_is_read(house: House) -> No
 async def test_a_log_that_is_replaced_leaves_nothing_there(house: House) -> None:
     house.publish_more(10)
     await house.told()
-    house.hub.ring.restart(10)
+    house.hub.road.ring.restart(10)
     await house.join(query=f"since=5&epoch={house.epoch}")
     read = house.reads
 
-    house.hub.replaced(house.state(), "trimmed")
-    await until(lambda: house.hub.generation == 2)
+    house.hub.road.replaced(house.state(), "trimmed")
+    await until(lambda: house.hub.road.generation == 2)
     await house.hub.road.shelf.after(5, 1, house.epoch)
 
     assert house.reads == read + 1
