@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     in_books(move_in)
     assert in_books(word) == "old"
     yield path
-    books.close()
+    asyncio.run(books.close())
 
 
 def test_a_file_that_was_put_in_the_place_of_another_is_read_from_then_on(path: Path) -> None:
