@@ -26,6 +26,10 @@ AHEAD: Final = 8
 BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
 """Seconds between tries while the database is out; the last goes on."""
 
+ASK_AGAIN: Final = 10.0
+"""Seconds until a connection that goes on is asked again: behind a pooler, such as pgbouncer, it
+outlives the server it led to."""
+
 
 class Reader(Protocol):
     """What the thread needs of its hub. Each call is made in the thread, and only hands over."""
@@ -50,6 +54,7 @@ class Tail(threading.Thread):
         self._relay = Relay()
         self._place: log.Place | None = None
         self._recognised_on: object = None
+        self._recognised_at = 0.0
         self._failures = 0
         self._level_at = time.monotonic()
 
@@ -123,10 +128,11 @@ class Tail(threading.Thread):
         """Where we stand, on a connection to the log we know: a new one is asked before it is used."""
         files.leave_replaced()
         self._relay.prepare()
-        connection = connections[log.database()]
-        if self._place is None or connection.connection is not self._recognised_on:
+        connection, now = connections[log.database()], time.monotonic()
+        is_new = connection.connection is not self._recognised_on
+        if self._place is None or is_new or now - self._recognised_at >= ASK_AGAIN:
             self._place = self._recognise(self._place)
-            self._recognised_on = connection.connection
+            self._recognised_on, self._recognised_at = connection.connection, now
         return self._place
 
     def _recognise(self, known: log.Place | None, gap: str | None = None) -> log.Place:

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,8 +29,9 @@ class Ear:
 
     def next(self, what: str) -> Heard:
         """The next thing that is told, looks where nothing was new apart; it is of that kind."""
+        deadline = time.monotonic() + 5
         while True:
-            heard = self._heard.get(timeout=5)
+            heard = self._heard.get(timeout=max(0, deadline - time.monotonic()))
             if heard[0] == what or heard[0] != "level":
                 assert heard[0] == what
                 return heard
@@ -226,6 +228,20 @@ def test_a_connection_is_looked_at_once(
 
     for _ in range(3):
         ear.next("level")
+
+
+def test_a_connection_that_outlives_its_server_is_looked_at_again(
+    ear: Ear, line: Line, backup: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "ASK_AGAIN", 0.3)
+    line.hold()
+    restored_to(backup)
+    publish(2)
+    line.go_on()
+
+    _, state, reason = ear.next("replaced")
+
+    assert (state.head, reason) == (4, "epoch_changed")
 
 
 def test_a_database_that_goes_while_it_is_recognised_is_tried_again(
