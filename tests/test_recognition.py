@@ -1,5 +1,6 @@
 """Recognising the log: what is another one gets another epoch, once, and what is not keeps its own."""
 
+import threading
 import uuid
 from typing import Any
 
@@ -10,7 +11,8 @@ from scheduler_realtime import log
 from scheduler_realtime.exceptions import HistoryGap
 from scheduler_realtime.log import Place, recognition
 from scheduler_realtime.models import Log, Message
-from tests.test_log import draft, sequence
+from scheduler_realtime.relay import Relay
+from tests.test_log import draft, in_threads, sequence
 
 pytestmark = pytest.mark.django_db
 
@@ -200,3 +202,32 @@ def test_reading_on_behind_a_known_message_is_no_gap(known: Place) -> None:
 
     assert len(page.rows) == 3
     assert uuid.UUID(page.rows[0].key) == Message.objects.get(position=known.position + 1).key
+
+
+def test_positions_stay_contiguous_while_epochs_are_renewed(committed: None) -> None:
+    is_over = threading.Event()
+
+    def write() -> None:
+        try:
+            for _ in range(60):
+                log.append([draft("told")])
+        finally:
+            is_over.set()
+
+    def relay() -> None:
+        while not is_over.is_set() or log.state().waiting:
+            Relay().turn()
+
+    def renew() -> None:
+        while not is_over.is_set():
+            before = log.state()
+            log.renew_epoch(known=before.epoch)
+            after = log.state()
+            assert after.epoch != before.epoch
+            assert after.head >= before.head
+
+    in_threads(write, relay, relay, renew)
+
+    positions = Message.objects.order_by("position").values_list("position", flat=True)
+    assert list(positions) == list(range(1, 61))
+    assert log.state().head == 60
