@@ -231,3 +231,23 @@ def test_positions_stay_contiguous_while_epochs_are_renewed(committed: None) -> 
     positions = Message.objects.order_by("position").values_list("position", flat=True)
     assert list(positions) == list(range(1, 61))
     assert log.state().head == 60
+
+
+def test_a_position_that_is_given_while_an_epoch_is_renewed_is_given_once(
+    committed: None,
+) -> None:
+    def give_one_more() -> None:
+        log.append([draft("told")])
+        Relay().turn()
+
+    def meanwhile(execute: Any, sql: str, *call: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            in_threads(give_one_more)
+        return execute(sql, *call)
+
+    with connection.execute_wrapper(meanwhile):
+        log.renew_epoch()
+    give_one_more()
+
+    positions = Message.objects.order_by("position").values_list("position", flat=True)
+    assert list(positions) == [1, 2]
