@@ -116,11 +116,12 @@ class Receipt(models.Model):
 
 
 class Position(models.Model):
-    """How far a user has read, on whichever device got furthest. It lives as long as the epoch."""
+    """How far a user has read in the log of an epoch, on whichever device got furthest."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_constraint=False
     )
+    epoch = models.UUIDField()
     position = models.BigIntegerField()
     reached_at = models.DateTimeField()
 

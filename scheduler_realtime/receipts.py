@@ -8,9 +8,8 @@ from itertools import chain
 from typing import Any, Final
 
 from django.db import connections
-from django.utils import timezone
 
-from . import log
+from . import clock, log
 from .log import Filed, Row
 from .messages import Key
 from .models import Position, Receipt
@@ -117,31 +116,33 @@ def _upsert(marks: Mapping[tuple[Key, int], Filed], on_conflict: str) -> list[No
 
 
 def reach(positions: Mapping[Key, int], *, epoch: str) -> None:
-    """Write down how far users have read. Positions only grow; those of another epoch are dropped."""
-    if not positions or log.state().epoch != epoch:
-        return
+    """Write down how far users have read in the log of that epoch. In one log positions only grow."""
     connection = connections[log.database()]
     quote = connection.ops.quote_name
-    table, user = quote(Position._meta.db_table), Position._meta.get_field("user")
-    now = _moment(connection)
+    table, columns = quote(Position._meta.db_table), ("user", "epoch", "position", "reached_at")
+    fields: list[Any] = [Position._meta.get_field(name) for name in columns]
     rows = [
-        (user.get_db_prep_save(user_id, connection), position, now)
+        [
+            column.get_db_prep_save(value, connection)
+            for column, value in zip(fields, (user_id, epoch, position, clock.now()), strict=True)
+        ]
         for user_id, position in positions.items()
     ]
     with connection.cursor() as cursor:
         for page in _pages(sorted(rows, key=str)):
-            values = ", ".join(["(%s, %s, %s)"] * len(page))
+            values = ", ".join(["(%s, %s, %s, %s)"] * len(page))
             cursor.execute(
-                f"INSERT INTO {table} (user_id, position, reached_at) VALUES {values}"  # noqa: S608
-                " ON CONFLICT (user_id) DO UPDATE SET position = excluded.position,"
-                f" reached_at = excluded.reached_at WHERE {table}.position < excluded.position",
+                f"INSERT INTO {table} (user_id, epoch, position, reached_at) VALUES {values}"  # noqa: S608
+                " ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch,"
+                " position = excluded.position, reached_at = excluded.reached_at"
+                f" WHERE {table}.epoch <> excluded.epoch OR {table}.position < excluded.position",
                 list(chain.from_iterable(page)),
             )
 
 
 def _moment(connection: Any) -> Any:
     field_ = Receipt._meta.get_field("delivered_at")
-    return field_.get_db_prep_save(timezone.now(), connection)
+    return field_.get_db_prep_save(clock.now(), connection)
 
 
 def _pages(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

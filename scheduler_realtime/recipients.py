@@ -32,7 +32,7 @@ def recipients_of(message: Filed) -> QuerySet[Any]:
     got = Q(delivered_at__isnull=False)
     if not message.ack_required:
         beyond = Position.objects.using(alias).filter(
-            user_id=OuterRef("pk"), position__gte=message.position
+            user_id=OuterRef("pk"), epoch=log.state().epoch, position__gte=message.position
         )
         got |= Q(Exists(beyond), pk__in=members_of(message.groups))
     return users.filter(got)

@@ -1,6 +1,7 @@
 """Receipts in the database: each once, the first time counts, and only of what one may see."""
 
 import threading
+import uuid
 from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
@@ -169,18 +170,22 @@ def test_where_nothing_awaits_anybody_joining_costs_one_statement(nurse: User) -
     assert len(statements) == 1
 
 
-def test_a_position_only_grows_and_ends_with_its_epoch(nurse: User) -> None:
-    epoch = log.state().epoch
-    receipts.reach({nurse.pk: 7}, epoch=epoch)
-    receipts.reach({nurse.pk: 5}, epoch=epoch)
-    reached = Position.objects.get().position
+def test_a_position_only_grows_but_begins_anew_with_another_log(nurse: User) -> None:
+    epoch, another = log.state().epoch, str(uuid.uuid4())
+    found = []
 
-    receipts.reach({nurse.pk: 9}, epoch="another")
-    unchanged = Position.objects.get().position
-    log.renew_epoch()
+    for position, known in ((7, epoch), (5, epoch), (3, another), (4, another)):
+        receipts.reach({nurse.pk: position}, epoch=known)
+        found.append(Position.objects.get().position)
 
-    assert (reached, unchanged) == (7, 7)
-    assert not Position.objects.exists()
+    assert found == [7, 7, 3, 4]
+
+
+def test_a_position_of_another_log_makes_nobody_a_recipient(nurse: User) -> None:
+    position = write({"role.nurse"}, ack_required=False)
+    receipts.reach({nurse.pk: position}, epoch=str(uuid.uuid4()))
+
+    assert not recipients_of(log.at_positions([position])[position])
 
 
 def test_recipients_are_those_with_a_receipt(nurse: User, surgeon: User) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from scheduler_realtime import clock
-from scheduler_realtime.models import Log, Message, Position, Receipt
+from scheduler_realtime.models import Log, Message, Receipt
 
 from .awaiting import Filed, filed
 from .reading import database, state
@@ -37,8 +37,7 @@ def renew_epoch(*, known: str | None = None, home: str = "") -> None:
         facts["home"] = home
     asked = Log.objects.using(alias).filter(pk=1)
     # One statement: nobody who is stopped in between holds up those who give positions.
-    if (asked if known is None else asked.filter(epoch=known)).update(**facts):
-        Position.objects.using(alias).all().delete()  # they mean nothing in another log
+    (asked if known is None else asked.filter(epoch=known)).update(**facts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler_realtime', '0002_receipts'),
+        ('scheduler_realtime', '0001_the_log'),
     ]
 
     operations = [
