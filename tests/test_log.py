@@ -257,3 +257,25 @@ def test_pages_follow_each_other_without_a_gap() -> None:
 
     assert [row.data["title"] for row in first.rows + second.rows] == list("0123456")
     assert second.state.head == start + 7
+
+
+@pytest.mark.postgres_only
+def test_trimming_and_appending_do_not_wait_for_each_other(committed: None) -> None:
+    for name in "abc":
+        log.append([draft(name)])
+    sequence()
+    Message.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    trimmed: list[int] = []
+
+    def trim() -> None:
+        trimmed.append(log.trim(Bounds(keep=1, min_age=600)))
+
+    with transaction.atomic():
+        log.append([draft("not committed yet")])
+        in_threads(trim)
+    with transaction.atomic():
+        log.trim(Bounds(keep=0, min_age=600))
+        in_threads(lambda: log.append([draft("meanwhile")]))
+
+    assert trimmed == [2]
+    assert Message.objects.filter(position=None).count() == 2
