@@ -59,6 +59,17 @@ class BulkWrite:
         for page in _pages(sorted(existing)):
             self.begin(everything.filter(pk__in=page))
 
+    @property
+    def keys(self) -> set[Any] | None:
+        """The keys of all the rows that were read; None where not all of them were, but some."""
+        if self.is_too_much:
+            return None
+        read = [(binding.model, rows) for binding, rows in self.before.items()]
+        for model, rows in [*read, *self.tellings.sources.items()]:
+            if issubclass(self.model, model):
+                return set(rows)
+        return self.links.keys if self.links.watched else None
+
     def begin_everywhere(self) -> None:
         """See every list that new rows of a table between could be in."""
         with self._bounded() as limit:
@@ -112,6 +123,7 @@ class BulkWrite:
             self.before = {binding: {} for binding in self.bindings}
             self.tellings.sources.clear()
             self.links.seen.clear()
+            self.links.keys.clear()
 
 
 def _pages(keys: list[Any]) -> Iterator[list[Any]]:

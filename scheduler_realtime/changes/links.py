@@ -54,13 +54,20 @@ class Watched:
         links = self.links(using, **condition)
         return set(links.values_list(f"{self.owner}__pk", flat=True)) - {None}
 
+    def owners_of(self, keys: Collection[Any], using: str) -> set[Any]:
+        """The keys of the objects that the links of these keys belong to."""
+        owners = self.links(using).values_list(f"{self.owner}__pk", flat=True)
+        return set(in_pages(owners, keys)) - {None}
+
     def owners_named(self, values: Collection[Any], using: str) -> set[Any]:
         """The keys of the objects that the key to them names by these values."""
         rows = self.binding.rows(using).values_list("pk", flat=True)
         return set(in_pages(rows, values, self.key.target_field.name))
 
-    def owners_to_be(self, rows: models.QuerySet[Any], values: Mapping[str, Any]) -> set[Any]:
-        """The values by which an update of such rows to these `values` names their owners."""
+    def owners_to_be(
+        self, rows: models.QuerySet[Any], values: Mapping[str, Any], using: str
+    ) -> set[Any]:
+        """The keys of the objects that an update of such links to these `values` gives them to."""
         names = {self.key.name, self.key.attname} & values.keys()
         given = [values[name] for name in names]
         found: set[Any] = set()
@@ -72,7 +79,7 @@ class Watched:
                 found.add(getattr(value, self.key.target_field.attname))
             else:
                 found.add(value)
-        return found - {None}
+        return self.owners_named(found - {None}, using)
 
     def lists(self, owners: Collection[Any], using: str) -> dict[Any, list[Any]]:
         """The keys of what each of these objects points to."""
@@ -152,6 +159,7 @@ class LinkTellings:
     def __init__(self, through: Model, using: str) -> None:
         self.using = using
         self.watched = links_of(through, using)
+        self.keys: set[Any] = set()
         self.seen: dict[Watched, list[Seen]] = {}
 
     def begin(self, rows: models.QuerySet[Any], values: Mapping[str, Any], limit: int) -> None:
@@ -159,11 +167,17 @@ class LinkTellings:
 
         Raises `TooManyRows` for more of them than `limit`.
         """
-        keys = rows.using(self.using).order_by().values("pk")
+        if not self.watched:
+            return
+        keys = set(rows.using(self.using).order_by().values_list("pk", flat=True)[: limit + 1])
+        if len(keys) > limit:
+            raise TooManyRows
+        self.keys |= keys
         for watched in self.watched:
-            owners = watched.owners(self.using, pk__in=keys)
-            named = watched.owners_to_be(rows, values)
-            self._see(watched, owners | watched.owners_named(named, self.using), limit)
+            self._see(watched, watched.owners_to_be(rows, values, self.using), limit)
+            # Once more: a link may have moved until its owner was locked.
+            for _ in range(2):
+                self._see(watched, watched.owners_of(keys, self.using), limit)
 
     def begin_new(self, links: Collection[models.Model], limit: int) -> None:
         """See the owners of links that do not exist yet."""

@@ -81,7 +81,7 @@ class RealtimeQuerySet(models.QuerySet[Any]):
             return super()._raw_delete(using)
         with changing.in_transaction(alias):
             write.begin(self)
-            count = super()._raw_delete(using)
+            count = super(RealtimeQuerySet, self._only(write, alias))._raw_delete(using)
             write.end()
         return count
 
@@ -97,13 +97,9 @@ class RealtimeQuerySet(models.QuerySet[Any]):
         SQLite has one writer at a time, and a limit to the variables of a statement.
         """
         chosen = self.using(alias)
-        if connections[alias].vendor == "sqlite" or write.is_too_much:
+        if connections[alias].vendor == "sqlite" or write.keys is None:
             return chosen
-        for binding, rows in write.before.items():
-            if issubclass(self.model, binding.model):
-                key = binding.model._meta.pk.name
-                return chosen.filter(**{f"{key}__in": list(rows)})
-        return chosen
+        return chosen.filter(pk__in=write.keys)
 
 
 class RealtimeManager(models.Manager.from_queryset(RealtimeQuerySet)):  # type: ignore[misc]  # made at run time
