@@ -1,10 +1,11 @@
 """What happened to objects of registered models: read before and after, and told."""
 
-from .bulk import TOO_MANY, BulkWrite
+from .bulk import BulkWrite
 from .dependents import Tellings
 from .drafts import Change, record, resync
 from .pictures import Picture, look
 from .rows import (
+    TOO_MANY,
     TooManyRows,
     Written,
     bindings_for,

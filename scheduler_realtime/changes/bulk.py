@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from django.db import models
 
@@ -15,10 +15,7 @@ from scheduler_realtime.conf import conf
 from .dependents import Tellings
 from .drafts import Change, record, resync
 from .links import LinkTellings
-from .rows import PAGE, Rows, TooManyRows, bindings_for, by_key, locked, touched
-
-TOO_MANY: Final = "too_many"
-"""Why everyone must read afresh after a write of more than `CAPTURE_LIMIT` rows."""
+from .rows import PAGE, TOO_MANY, Rows, TooManyRows, bindings_for, by_key, locked, touched
 
 
 class BulkWrite:
@@ -56,7 +53,7 @@ class BulkWrite:
                 raise TooManyRows
             self.links.begin_new(objects, limit)
         everything: models.QuerySet[Any] = models.QuerySet(self.model, using=self.using)
-        for page in _pages(sorted(existing)):
+        for page in _pages(sorted(existing) if not self.is_too_much else []):
             self.begin(everything.filter(pk__in=page))
 
     @property

@@ -10,9 +10,10 @@ from django.db import models
 
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, keys_along, value_at
+from scheduler_realtime.conf import conf
 
-from .drafts import record
-from .rows import Rows, by_key, in_pages, locked, sharing
+from .drafts import record, resync
+from .rows import TOO_MANY, Rows, TooManyRows, by_key, in_pages, locked, sharing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,12 @@ class Tellings:
         if old == new:
             return
         binding, lookup = dependency.binding, "__".join(dependency.hops)
-        before = locked(binding.rows(self.using).filter(**{lookup: source}))
+        rows = binding.rows(self.using).filter(**{lookup: source})
+        try:
+            before = locked(rows, conf().CAPTURE_LIMIT)
+        except TooManyRows:
+            resync(self.using, TOO_MANY)
+            return
         after = by_key(binding.rows(self.using), before)
         for row in before.values():
             _put(row, dependency.hops, source)

@@ -77,6 +77,10 @@ def _shared_key(one: type[models.Model], other: type[models.Model]) -> models.Fi
     return (one if issubclass(other, one) else other)._meta.pk
 
 
+TOO_MANY: Final = "too_many"
+"""Why everyone must read afresh after a write of more than `CAPTURE_LIMIT` rows."""
+
+
 class TooManyRows(RealtimeError):
     """One write changes more rows than are told of one by one."""
 

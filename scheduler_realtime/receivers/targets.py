@@ -10,6 +10,7 @@ from django.db import models
 from scheduler_realtime import changes, log, registry
 from scheduler_realtime.binding import ScheduleBinding
 from scheduler_realtime.changes import cascades
+from scheduler_realtime.conf import conf
 
 _BEFORE: Final = "_scheduler_realtime_target_before"
 
@@ -31,11 +32,21 @@ def on_target_deleting(
     """Read and lock the objects that point to what is about to go, and ask who may know."""
     watched = _lookups.get(sender._meta.concrete_model, ()) if using == log.database() else ()  # type: ignore[arg-type]  # a sender has a table
     instance.__dict__[_BEFORE] = [
-        (binding, changes.look(binding, rows.values(), using))
+        (binding, _seen(binding, binding.rows(using).filter(**{lookup: instance}), using))
         for binding, lookup in watched
         if registry.is_bound(binding)
-        for rows in [changes.locked(binding.rows(using).filter(**{lookup: instance}))]
     ]
+
+
+def _seen(
+    binding: ScheduleBinding, rows: models.QuerySet[Any], using: str
+) -> dict[Any, changes.Picture | models.Model] | None:
+    """Pictures of the rows; None where they are more than are told of one by one."""
+    try:
+        found = changes.locked(rows, conf().CAPTURE_LIMIT)
+    except changes.TooManyRows:
+        return None
+    return changes.look(binding, found.values(), using)
 
 
 def on_target_deleted(
@@ -43,6 +54,9 @@ def on_target_deleted(
 ) -> None:
     """Tell what became of them."""
     for binding, before in instance.__dict__.pop(_BEFORE, ()):
+        if before is None:
+            changes.resync(using, changes.TOO_MANY)
+            continue
         after = changes.by_key(binding.rows(using), before)
         pairs = [(row, after.get(key)) for key, row in before.items()]
         changes.record(binding, pairs, using=using)

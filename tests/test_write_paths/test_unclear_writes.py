@@ -1,11 +1,12 @@
 """Writes of which nobody can say what they did to which row: everyone reads afresh."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django import Settings
 
 from scheduler_realtime import capture
-from tests.hosts.models import Coded, Operation
+from tests.hosts.models import Booking, Coded, Operation, Procedure
 from tests.test_write_paths.conftest import Watch
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +54,27 @@ class TestMoreThanTheLimit:
         told = watch(Operation)
 
         Operation.objects.bulk_create([Operation() for _ in range(3)])
+
+        assert told.types() == ["resync"]
+
+    def test_emptied_keys_make_everyone_read_afresh(self, watch: Watch) -> None:
+        user = User.objects.create(username="a")
+        for _ in range(3):
+            Operation.objects.create(deputy=user)
+        told = watch(Operation, "deputy")
+
+        user.delete()
+
+        assert "resync" in told.types()
+
+    def test_dependents_make_everyone_read_afresh(self, watch: Watch) -> None:
+        procedure = Procedure.objects.create()
+        for _ in range(3):
+            Booking.objects.create(start="2026-03-10T07:00Z", procedure=procedure)
+        told = watch(Booking, depends_on=["procedure.minutes"])
+
+        procedure.minutes = 90
+        procedure.save()
 
         assert told.types() == ["resync"]
 
