@@ -8,6 +8,7 @@ from django.db.models import F, Value
 from django.test import override_settings
 
 from scheduler_realtime import Audience, capture
+from scheduler_realtime.models import Message
 from scheduler_realtime.testing import heard_by
 from tests.hosts.bound import Bind, Told
 from tests.hosts.models import Assignment, Operation
@@ -49,6 +50,16 @@ def test_new_links_are_told(operations: list[Operation], users: list[User]) -> N
     )
 
     assert lists(told) == {one.pk: ([], [first, second]), other.pk: ([], [first])}
+
+
+def test_a_link_that_django_adds_in_bulk_is_written_down_once(
+    operations: list[Operation], users: list[User]
+) -> None:
+    Told()
+
+    operations[0].helpers.add(users[0])
+
+    assert Message.objects.filter(position=None).count() == 1
 
 
 @pytest.mark.parametrize(
