@@ -123,7 +123,8 @@ def locked_one(
 ) -> models.Model | None:
     """The binding's row that a write to the row of `model` with this key changes, locked."""
     rows = binding.rows(using).filter(**{_shared_key(binding.model, model).name: key})
-    return next(iter(_locking(rows)), None)
+    # The model's own order of one row costs a third of the time the rest takes to compile.
+    return next(iter(_locking(rows.order_by())), None)
 
 
 def _locking(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -131,3 +131,18 @@ def test_many_objects_share_one_savepoint(bind: Bind) -> None:
 def _warm_up() -> None:
     """The first message of a transaction may register what the rest finds registered."""
     Message.objects.count()
+
+
+def test_the_one_row_that_is_saved_is_not_sorted(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Operation._meta, "ordering", ["start", "room_id"])
+    bind(Operation)
+    row = Operation.objects.create()
+
+    with CaptureQueriesContext(connection) as context:
+        row.status = "done"
+        row.save()
+
+    assert statements(context) == ["SELECT", "UPDATE", "INSERT"]
+    assert "ORDER BY" not in context.captured_queries[0]["sql"]
