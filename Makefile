@@ -39,7 +39,7 @@ check: $(VENV)/tests.stamp ## Check format, style, types and layers
 faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
 	$(RUN) -m tests.faults $(ARGS)
 
-bench: $(VENV)/tests.stamp ## Measure latency and what a save costs, on this machine
+bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing and reconnecting, on this machine
 	$(RUN) -m benchmarks $(ARGS)
 
 test-matrix: ## Test on the oldest and the newest Python and Django, where they are installed
