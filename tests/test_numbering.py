@@ -1,9 +1,13 @@
 """Numbering: what a turn wrote into rows stands in them, whatever they are, and nowhere else."""
 
+import contextlib
 import json
+import queue
+import threading
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 
 from scheduler_realtime import log
 from scheduler_realtime.folding import Entry
@@ -11,6 +15,7 @@ from scheduler_realtime.log import Draft
 from scheduler_realtime.log.numbering import number
 from scheduler_realtime.models import Message
 from scheduler_realtime.wire import dumps
+from tests.harness.child import wait_for
 
 EVERYONE = frozenset({"everyone"})
 
@@ -59,6 +64,42 @@ def test_each_row_has_its_position_and_what_became_of_it(count: int) -> None:
         assert (message.groups, message.left_groups) == ('["role.nurse"]', '["x"]')
         assert json.loads(message.scope) == {"id": entry.id, "before": ["x"]}
     assert log.state().head == 100 + 3 * count
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_relay_that_stops_behind_its_update_loses_the_lock(count: int) -> None:
+    log.state()  # makes the log's own row
+    for _ in range(count):
+        log.append([change(notes="waits")])
+    started: queue.Queue[int] = queue.Queue()
+    may_end = threading.Event()
+
+    def sequence_and_stop() -> None:
+        with contextlib.suppress(DatabaseError), transaction.atomic():
+            log.sequence(bulk_threshold=50, guards={"idle_in_transaction_session_timeout": "100"})
+            started.put(connection.connection.info.backend_pid)
+            may_end.wait(10)
+        connection.close()
+
+    relay = threading.Thread(target=sequence_and_stop)
+    relay.start()
+    pid = started.get(timeout=10)
+    wait_for(lambda: not is_backend(pid), within=5, what="the stopped relay is ended")
+    with transaction.atomic():
+        given = log.sequence(bulk_threshold=50)
+    may_end.set()
+    relay.join(10)
+
+    assert given is not None
+    assert given.count == count
+
+
+def is_backend(pid: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = %s)", [pid])
+        return bool(cursor.fetchone()[0])
 
 
 def test_what_a_change_touches_is_told_where_its_own_object_has_such_a_name() -> None:

@@ -59,9 +59,10 @@ def _update(alias: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -
 
 
 def _update_at_once(alias: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """The same by one statement, where psycopg would send as many as there are rows.
+    """The same by one statement, where psycopg would send a pipeline of as many as there are rows.
 
-    The values go as one text: a list of texts is quoted element by element, in Python.
+    Behind a pipeline PostgreSQL does not watch how long the transaction is idle: a relay that was
+    stopped there would keep the lock, and everybody would wait for it. The values go as one text: a list of texts is quoted element by element, in Python.
     """
     quote = connections[alias].ops.quote_name
     columns = ", ".join(f"{quote(name)} {'bigint' if name in _PLAIN else 'text'}" for name in names)
