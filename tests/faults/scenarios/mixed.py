@@ -60,6 +60,7 @@ def _kill(stage: Stage, number: int) -> None:
 def _die(stage: Stage, number: int) -> None:
     place = stage.dice.choice(failpoints.PLACES)
     relays.die_at(stage, _node(stage, number), place)
+    _node(stage, number).start()
 
 
 def _cut_off(stage: Stage, number: int) -> None:

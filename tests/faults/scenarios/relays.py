@@ -33,7 +33,6 @@ def relays(stage: Stage) -> None:
     for node in others:
         node.thaw()
     stage.place.hold(2)
-    stage.place.together([partial(node.restart_with, {}) for node in others])
 
 
 def _together(
@@ -47,18 +46,18 @@ def _together(
 
 
 def die_at(stage: Stage, node: Node, place: str) -> None:
-    """Restart a server so that it is killed there, wait until it was, and start it again."""
+    """Restart a server so that it is killed there, and wait until it was."""
     node.restart_with({failpoints.VARIABLE: f"{place}=kill@{stage.dice.randint(*TURNS)}"})
     stage.place.scatter()
     wait_for(lambda: not node.alive, within=WITHIN, what=f"{node.name} killed at {place}")
     node.more = {}
-    node.start()
 
 
 def _stop_at(stage: Stage, node: Node, place: str) -> None:
     node.restart_with({failpoints.VARIABLE: f"{place}=stop@{stage.dice.randint(*TURNS)}"})
     stage.place.scatter()
     wait_for(lambda: _is_stopped(node), within=WITHIN, what=f"{node.name} stopped at {place}")
+    node.more = {}
 
 
 def _is_stopped(node: Node) -> bool:
