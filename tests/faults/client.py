@@ -28,7 +28,8 @@ class Client:
     """Always connected to one of several servers, until told to leave.
 
     `handed` is `[moment, epoch, id, pk, action, token]` for each thing its application got,
-    `flags` what it learned of its line; both as `judging.evidence` has them.
+    `flags` what it learned of its line; both as `judging.evidence` has them. `ignored` counts what
+    it was sent a second time.
     """
 
     def __init__(self, name: str, *, address: str, token: str, urls: Sequence[str]) -> None:

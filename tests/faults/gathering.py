@@ -25,12 +25,17 @@ def journals(scribes: Iterable[Worker], folder: Path) -> Deeds:
     return [deed for each in scribes for deed in json.loads(_reported(each, folder))]
 
 
-def clients(crowds: Iterable[Worker], folder: Path, people: Iterable[Person]) -> list[Client]:
-    """What each of these noted since the last call. What others noted is forgotten."""
+def notes(crowds: Iterable[Worker], folder: Path) -> dict[str, Any]:
+    """What each client noted since the last call, as it stands in its process."""
     found: dict[str, Any] = {}
     for crowd in crowds:
         found |= json.loads(_reported(crowd, folder))
-    return [_client(person, found[person.name]) for person in people]
+    return found
+
+
+def clients(noted: Mapping[str, Any], people: Iterable[Person]) -> list[Client]:
+    """The notes of these people, for the judge."""
+    return [_client(person, noted[person.name]) for person in people]
 
 
 def commits(deeds: Deeds, tellings: Mapping[Key, Telling]) -> dict[Key, Commit]:

@@ -7,8 +7,8 @@ from typing import Final
 
 from tests.harness.app_server import APPLICATION, AppServer, Kind
 
-FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-"""Debian's package `libfaketime`."""
+FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+"""Of Debian's package `libfaketime`; None where it is not installed."""
 
 
 class Node(AppServer):

@@ -46,8 +46,8 @@ FAULTS: Final[Mapping[str, Scenario]] = {
 
 def lacking(fault: str) -> str | None:
     """What this machine lacks for a fault, and how to get it."""
-    if fault == "clock" and not FAKETIME.exists():
-        return f"no {FAKETIME}: apt-get install libfaketime"
+    if fault == "clock" and FAKETIME is None:
+        return "no libfaketime.so.1 below /usr/lib: apt-get install libfaketime"
     return None
 
 

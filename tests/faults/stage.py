@@ -126,10 +126,12 @@ class Stage:
         place = self.place
         tellings = {each.key: each for each in self._tellings()}
         deeds = [*self.deeds, *gathering.journals(place.scribes, place.folder)]
+        noted = gathering.notes(place.crowds, place.folder)
+        self.notes["sent again"] = sum(each["ignored"] for each in noted.values())
         evidence = Evidence(
             tellings=tellings,
             commits=gathering.commits(deeds, {**self.void, **tellings}),
-            clients=gathering.clients(place.crowds, place.folder, self.listeners),
+            clients=gathering.clients(noted, self.listeners),
             heartbeat=self.form.heartbeat,
             epoch=place.epoch(),
             void=self.void,
