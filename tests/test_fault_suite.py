@@ -2,16 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 
 import pytest
 
-from tests.faults import printing, running
+from tests.faults import printing, proving, running
 from tests.faults.form import SHORT
-from tests.faults.place import Golden, Place, Teller, make_golden
-from tests.faults.scenarios import lines, load
-from tests.faults.stage import History, Outcome, Scenario, Stage
+from tests.faults.place import Golden, Place, make_golden
+from tests.faults.stage import History, Outcome, Stage
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -55,26 +52,11 @@ def test_nothing_is_lost_and_nothing_invented_when_it_happens(
     assert not outcome.is_failure, told(outcome)
 
 
-@pytest.mark.parametrize(
-    ("control", "fault"),
-    [
-        ("group_send", partial(lines.cut_for, seconds=SHORT.period)),
-        ("polling", load.reversed_commits),
-    ],
-    ids=["group_send", "polling"],
-)
-def test_a_control_that_loses_is_found_out(golden: Golden, control: str, fault: Scenario) -> None:
-    teller = Teller(
-        application=f"tests.faults.controls.asgi:{control}",
-        told_by=f"tests.faults.controls.{control}.connect",
-        mix="saves",
-    )
+@pytest.mark.parametrize("control", proving.controls(SHORT))
+def test_a_control_that_loses_is_found_out(golden: Golden, control: str) -> None:
+    outcome = proving.run_control(control, SHORT, golden, seed=1)
 
-    with Place(replace(SHORT, settle=3), golden, seed=1, teller=teller) as place:
-        outcome = Stage(place, control, History()).run(fault)
-
-    assert outcome.verdict.handed > 100, told(outcome)
-    assert outcome.verdict.count("lost") > 0, told(outcome)
+    assert proving.is_found_out(outcome), told(outcome)
 
 
 def told(outcome: Outcome) -> str:

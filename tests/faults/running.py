@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tests.faults import printing
+from tests.faults import printing, proving
 from tests.faults.form import LONG, SHORT, Form
 from tests.faults.node import FAKETIME
 from tests.faults.place import Golden, Place, make_golden
@@ -54,13 +54,15 @@ def lacking(fault: str) -> str | None:
 def run(seeds: Sequence[int], faults: Sequence[str] | None, form: str) -> int:
     """Run, print, and return the exit code: 1 where anything went wrong.
 
-    Where CI is set, a fault that had to be skipped is something that went wrong.
+    Without `faults` all of them, and the controls. Where CI is set, a fault that had to be
+    skipped is something that went wrong.
     """
     golden = make_golden()
-    totals = Totals()
     skipped = [why for name in faults or FAULTS if (why := lacking(name)) is not None]
     for why in skipped:
         _say(f"skipped: {why}")
+    is_proven = faults is not None or _prove(FORMS[form], golden, seeds[0])
+    totals = Totals()
     for seed in seeds:
         for outcome in run_seed(FORMS[form], golden, seed, faults):
             _say(printing.line(seed, outcome))
@@ -69,11 +71,24 @@ def run(seeds: Sequence[int], faults: Sequence[str] | None, form: str) -> int:
             totals.add(outcome)
     for text in totals.lines():
         _say(text)
-    return 1 if totals.is_failure or (skipped and os.environ.get("CI")) else 0
+    is_short = bool(skipped and os.environ.get("CI"))
+    return 1 if totals.is_failure or is_short or not is_proven else 0
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - what the suite is for
+def _prove(form: Form, golden: Golden, seed: int) -> bool:
+    """Whether the judge finds every control guilty."""
+    is_proven = True
+    for name in proving.controls(form):
+        outcome = proving.run_control(name, form, golden, seed=seed)
+        is_found_out = proving.is_found_out(outcome)
+        is_proven &= is_found_out
+        _say(f"control, {'found out' if is_found_out else 'NOT FOUND OUT'}: ", end="")
+        _say(printing.line(seed, outcome))
+    return is_proven
+
+
+def _say(text: str, *, end: str = "\n") -> None:
+    print(text, end=end, flush=True)  # noqa: T201 - what the suite is for
 
 
 def run_seed(
