@@ -12,13 +12,12 @@ from tests.faults.stage import History, Outcome, Stage
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-# Those away come back late, and before the log they knew is replaced.
-ORDER = [
-    *(name for name in running.FAULTS if name not in {"nothing", "away", "restored", "mixed"}),
-    "away",
-    "restored",
-    "mixed",
-]
+LAST = ["away", "restored", "mixed"]
+"""Those away come back late, and before the log they knew is replaced."""
+
+LONG_ONLY = {"nothing", "restored-unseen"}
+
+ORDER = [*(name for name in running.FAULTS if name not in {*LAST, *LONG_ONLY}), *LAST]
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 """One server process of the suite's site, whose clock may be ahead and whose relay may be armed."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from tests.harness.app_server import APPLICATION, AppServer, Kind
+from tests.harness.child import ServerProcess
 
 FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 """Of Debian's package `libfaketime`; None where it is not installed."""
@@ -33,6 +35,25 @@ class Node(AppServer):
         self.stop()
         self.more = dict(more)
         self.start()
+
+
+class RelayProcess(ServerProcess):
+    """`manage.py realtime_relay`: it gives positions, and has no sockets."""
+
+    name = "relay"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self._environment = dict(environment)
+
+    def command(self) -> list[str]:
+        return [sys.executable, "manage.py", "realtime_relay"]
+
+    def environment(self) -> dict[str, str]:
+        return self._environment
+
+    def answers(self) -> bool:
+        return "Relaying from" in self.log_text()
 
 
 def clock_ahead(seconds: int) -> dict[str, str]:

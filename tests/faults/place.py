@@ -16,7 +16,7 @@ from psycopg import sql
 
 from tests.faults import people, prepare
 from tests.faults.form import Form
-from tests.faults.node import Node
+from tests.faults.node import Node, RelayProcess
 from tests.faults.people import Person
 from tests.faults.worker import Worker
 from tests.harness import lifeline
@@ -108,6 +108,8 @@ class Place:
             self._worker("tests.faults.scribes", self._environment(self.url, self.redis.url))
             for _ in range(2)
         ]
+        self.relay = RelayProcess(self._environment(self.url, self.redis.url))
+        self._stack.callback(self.relay.close)
         self.crowds = [self._worker("tests.faults.crowd") for _ in range(self.form.crowds)]
         self.together([node.start for node in self.nodes])
         for name, scribes in zip("ab", self.scribes, strict=True):

@@ -39,6 +39,7 @@ FAULTS: Final[Mapping[str, Scenario]] = {
     "reversed": load.reversed_commits,
     "away": absence.away,
     "restored": database.restored,
+    "restored-unseen": database.restored_unseen,
     "clock": nodes.clock,
     "mixed": mixed.mixed,
 }
@@ -108,9 +109,12 @@ def run_seed(
 def _shuffled(seed: int) -> list[str]:
     """Every fault. Those away come back late, and before the log they knew is replaced."""
     dice = random.Random(seed)  # noqa: S311 - an order is no secret
-    names = [name for name in FAULTS if name not in {"away", "restored"}]
+    restores = ["restored", "restored-unseen"]
+    names = [name for name in FAULTS if name not in {"away", *restores}]
     dice.shuffle(names)
-    back, again = sorted(dice.sample(range(len(names) // 2, len(names) + 1), 2))
-    names.insert(again, "restored")
+    dice.shuffle(restores)
+    back, *again = sorted(dice.sample(range(len(names) // 2, len(names) + 1), 3))
+    for place, name in zip(reversed(again), restores, strict=True):
+        names.insert(place, name)
     names.insert(back, "away")
     return names

@@ -118,8 +118,9 @@ class PostgresServer(Databases, ServerProcess):
         super().restart()
 
     def copy_data(self, name: str) -> None:
-        """Keep a copy of everything under a name, while the server is stopped."""
+        """Keep a copy of everything under a name, in place of the last of that name."""
         assert not self.alive, "a running server's files are no copy"
+        self._run("rm", "-rf", str(self.folder / name))
         self._run("cp", "-R", str(self.data), str(self.folder / name))
 
     def put_back(self, name: str) -> None:
