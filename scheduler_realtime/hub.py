@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,8 @@ class Hub:
         self._watch = Watch(self)
         self._courier = Courier()
         self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
+        self._heard: deque[dict[str, Any]] = deque()
+        self._is_hearing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.ending = Ending(self)
         self.ending.unwritten.append(self.deliveries.flush)
@@ -153,10 +156,24 @@ class Hub:
         self.road.tail.wake()
 
     def hear(self, message: dict[str, Any]) -> None:
-        self._in_loop(self._on_layer, message)
+        self._in_loop(self._on_own, message)
 
     def carry(self, group: str, message: dict[str, Any]) -> None:
         self._in_loop(self._courier.put, group, message)
+
+    def _on_own(self, message: dict[str, Any]) -> None:
+        """One in a round of the loop: each may go to everybody, and a thousand may join at once."""
+        if self._is_hearing:
+            self._heard.append(message)
+            return
+        self._is_hearing = True
+        self.loop.call_soon(self._hear_next)
+        self._on_layer(message)
+
+    def _hear_next(self) -> None:
+        self._is_hearing = False
+        if self._heard:
+            self._on_own(self._heard.popleft())
 
     def _in_loop(self, call: Any, *args: Any) -> None:
         if not self.loop.is_closed():

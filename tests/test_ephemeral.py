@@ -8,6 +8,7 @@ import pytest
 
 from scheduler_realtime import road as roads
 from tests.harness.house import House, StillTail, identity, row
+from tests.harness.line import turns
 from tests.harness.site import Site
 
 pytestmark = pytest.mark.sqlite_only
@@ -27,7 +28,8 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 async def settled(house: House) -> None:
-    """Let what was put before it reach the sockets."""
+    """Let what was put before it reach the sockets: a frame in each round of the loop."""
+    await turns(10)
     house.publish_more(1)
     await house.told()
 
@@ -47,6 +49,23 @@ async def test_a_frame_reaches_each_socket_of_its_groups_once(house: House) -> N
     assert nurse.last("x")["data"] == {"n": 1}
     assert nurse.types.count("x") == 1
     assert "x" not in viewer.types
+
+
+async def test_between_two_frames_of_this_process_the_loop_gets_round(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, heard = 0, []
+    monkeypatch.setattr(house.hub, "_on_layer", lambda message: heard.append((rounds, message)))
+
+    for number in range(10):
+        house.hub.hear(frame_to("everyone", data={"n": number}))
+    async with asyncio.timeout(5):
+        while len(heard) < 10:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    assert [message["frame"]["data"]["n"] for _, message in heard] == list(range(10))
+    assert len({number for number, _ in heard}) == 10
 
 
 async def test_a_frame_that_was_sent_to_two_groups_is_heard_once(house: House) -> None:
