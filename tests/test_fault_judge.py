@@ -280,3 +280,15 @@ def test_what_a_restore_took_back_may_have_been_handed_or_not(three: list[Tellin
 
     clients = [client("a", *with_it), client("b", *without)]
     assert not judged(rest, *clients, void=void, epoch="f", may_excuse=True).findings
+
+
+def test_what_a_restored_log_tells_again_is_no_duplicate(three: list[Telling]) -> None:
+    again = handed(three[2], 3, epoch="f")
+    whole = [*(handed(told, told.order) for told in three), again]
+    flags = (replace(resync(4.0, 2), epoch="f"),)
+
+    once = judged(three, client("a", *whole, flags=list(flags)), epoch="f", may_excuse=True)
+    twice = judged(three, client("a", *whole, again, flags=list(flags)), epoch="f", may_excuse=True)
+
+    assert not once.faults
+    assert kinds(twice) >= {"duplicated"}

@@ -13,7 +13,7 @@ def find(evidence: Evidence, sightings: Sightings) -> Iterator[Finding]:
     for client in evidence.clients:
         keys = [handed.key for handed in sightings.by_client[client.name]]
         yield from _missing(evidence, sightings, client, set(keys))
-        yield from _twice(evidence, client, keys)
+        yield from _twice(evidence, sightings, client)
         yield from _unentitled(evidence, client, keys)
 
 
@@ -43,8 +43,10 @@ def _covers(read_at: float, upto: Place, commit: Commit | None, place: Place | N
     return commit is not None and (commit.returned or commit.over) <= read_at
 
 
-def _twice(evidence: Evidence, client: Client, keys: list[Key]) -> Iterator[Finding]:
-    for key, count in Counter(keys).items():
+def _twice(evidence: Evidence, sightings: Sightings, client: Client) -> Iterator[Finding]:
+    """In one epoch: what had no position yet in a log that was put back gets another in the next."""
+    handed = Counter((one.key, one.epoch) for one in sightings.by_client[client.name])
+    for (key, _), count in handed.items():
         if count > 1:
             says = f"{key} was handed {count} times"
             yield Finding(kind="duplicated", client=client.name, key=key, says=says)

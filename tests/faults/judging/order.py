@@ -54,9 +54,9 @@ def _rows(name: str, handed: list[Handed], tellings: Mapping[Key, Telling]) -> I
 
 
 def _disagreeing(sightings: Sightings) -> Iterator[Finding]:
-    """A telling has one position, and a position the same tellings, for everybody."""
+    """A telling has one position in an epoch, and a position the same tellings, for everybody."""
     for key, places in sightings.places.items():
-        if len(places) > 1:
+        if len(places) > len({epoch for epoch, _ in places}):
             yield Finding(kind=KIND, key=key, says=f"{key} stood at {sorted(places)}")
     whole: dict[Place, frozenset[Key]] = {}
     for name, handed in sightings.by_client.items():
