@@ -62,7 +62,8 @@ def _update_at_once(alias: str, names: Sequence[str], rows: Sequence[tuple[Any, 
     """The same by one statement, where psycopg would send a pipeline of as many as there are rows.
 
     Behind a pipeline PostgreSQL does not watch how long the transaction is idle: a relay that was
-    stopped there would keep the lock, and everybody would wait for it. The values go as one text: a list of texts is quoted element by element, in Python.
+    stopped there would keep the lock, and everybody would wait for it. The values go as one text:
+    a list of texts is quoted element by element, in Python.
     """
     quote = connections[alias].ops.quote_name
     columns = ", ".join(f"{quote(name)} {'bigint' if name in _PLAIN else 'text'}" for name in names)

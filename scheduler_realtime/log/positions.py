@@ -56,8 +56,9 @@ def sequence(
 ) -> Given | None:
     """Give positions to what is committed and has none, inside the caller's transaction.
 
-    Returns what was given, or None where another relay is at it. Positions are contiguous; a message whose append began after another's commit had returned comes behind it,
-    and so do two changes of one row. All rows of one transaction get theirs together.
+    Returns what was given, or None where another relay is at it. Positions are contiguous; a
+    message whose append began after another's commit had returned comes behind it, and so do two
+    changes of one row. All rows of one transaction get theirs together.
     `complete` may fill in what the writer had no time for; `guards` are settings of PostgreSQL
     for this transaction.
     """
