@@ -2,6 +2,7 @@
 
 import os
 import random
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -64,16 +65,27 @@ def run(seeds: Sequence[int], faults: Sequence[str] | None, form: str) -> int:
         _say(f"skipped: {why}")
     is_proven = faults is not None or _prove(FORMS[form], golden, seeds[0])
     totals = Totals()
-    for seed in seeds:
-        for outcome in run_seed(FORMS[form], golden, seed, faults):
+    broken = [seed for seed in seeds if not _judge_seed(FORMS[form], golden, seed, faults, totals)]
+    for text in totals.lines():
+        _say(text)
+    is_short = bool(skipped and os.environ.get("CI"))
+    return 1 if totals.is_failure or broken or is_short or not is_proven else 0
+
+
+def _judge_seed(
+    form: Form, golden: Golden, seed: int, faults: Sequence[str] | None, totals: Totals
+) -> bool:
+    """Print and count one seed. False where the site itself came to grief: the next goes on."""
+    try:
+        for outcome in run_seed(form, golden, seed, faults):
             _say(printing.line(seed, outcome))
             for text in printing.evidence(outcome):
                 _say(text)
             totals.add(outcome)
-    for text in totals.lines():
-        _say(text)
-    is_short = bool(skipped and os.environ.get("CI"))
-    return 1 if totals.is_failure or is_short or not is_proven else 0
+    except AssertionError:
+        _say(f"seed {seed}  BROKEN:\n{traceback.format_exc()}")
+        return False
+    return True
 
 
 def _prove(form: Form, golden: Golden, seed: int) -> bool:
