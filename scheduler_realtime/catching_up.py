@@ -150,7 +150,7 @@ async def _missed(hub: Leader, identity: Identity, since: int) -> int:
         rows = await pages.after(position)
         if not rows:
             break
-        count += sum(not row.groups.isdisjoint(identity.groups) for row in rows)
+        count += sum(row.is_for(identity.groups) for row in rows)
         position = rows[-1].position
     return count
 

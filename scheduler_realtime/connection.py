@@ -82,8 +82,7 @@ class Connection:
 
     def hears(self, row: Row) -> bool:
         """Whether the message is for this user, as far as groups and subscription say now."""
-        groups = self.identity.groups
-        if row.groups.isdisjoint(groups) and row.left_groups.isdisjoint(groups):
+        if not row.is_for(self.identity.groups):
             return False
         return frames.is_wanted(row, self.wanted, user_group(self.identity.user_id))
 

@@ -68,6 +68,10 @@ class Row:
     scope_text: str
     texts: dict[tuple[bool, bool], str] = field(default_factory=dict, repr=False)
 
+    def is_for(self, groups: frozenset[str]) -> bool:
+        """Whether somebody in these groups hears of it, be it only that the object left."""
+        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
+
     @cached_property
     def data(self) -> dict[str, Any]:
         """The payload. Shared by all readers of the row: not to be changed."""
