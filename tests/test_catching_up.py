@@ -34,7 +34,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     house.publish_more(5)
     await house.told()
     yield house
-    await house.hub.stop()
+    await house.close()
 
 
 @pytest.mark.parametrize("since", [10, 9, 5, 4, 2])

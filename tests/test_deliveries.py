@@ -260,6 +260,7 @@ async def test_the_last_receipts_are_written_when_the_process_ends(
     await house.told()
     await say(seat, "heartbeat", position=1)
 
+    seat.leave()
     await house.hub.stop()
 
     assert positions(shelf.delivered) == [1]
