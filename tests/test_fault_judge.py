@@ -292,3 +292,30 @@ def test_what_a_restored_log_tells_again_is_no_duplicate(three: list[Telling]) -
 
     assert not once.faults
     assert kinds(twice) >= {"duplicated"}
+
+
+def test_what_happened_again_after_a_restore_is_another_thing() -> None:
+    gone = telling(1, pk=5, action="delete", token="first")
+    again = replace(gone, tx=9, order=10**12)
+    void = {(5, "delete", "first (void)"): replace(gone, token="first (void)")}
+    both = [handed(gone, 7), handed(again, 7, epoch="f")]
+    facts: dict[str, Any] = {"void": void, "epoch": "f", "may_excuse": True, "commits": {}}
+
+    assert not judged([again], client("a", *both), **facts).findings
+    assert kinds(judged([again], client("a", both[0]), **facts)) == {"lost"}
+    assert kinds(judged([again], client("a", *both, both[1]), **facts)) == {"duplicated"}
+
+
+@pytest.mark.parametrize(("kind", "well", "late"), [("dead", 4.1, 6.5), ("stale", 6.0, 15.5)])
+def test_a_doubt_that_was_noted_after_too_long_is_silent(
+    kind: str, well: float, late: float
+) -> None:
+    told = telling(1)
+
+    def verdict(lag: float) -> Verdict:
+        flags = [Flag(moment=2, kind=kind, lag=lag)]
+        return judged([told], client("a", handed(told, 1), flags=flags))
+
+    assert not verdict(well).findings
+    assert kinds(verdict(late)) == {"silent"}
+    assert verdict(well).lags[kind] == well
