@@ -71,6 +71,7 @@ class Hub:
     def drain(self) -> None:
         """Take no more sockets, and close those there are: the process is about to end."""
         self.door.shut()
+        news.unfollow(self)
         self.road.tail.stop()
         for connection in tuple(self.connections):
             connection.close(close_codes.DRAINING)
@@ -87,7 +88,6 @@ class Hub:
         """End the tasks and the thread: the last step of `stop`."""
         self.roster.stop()
         doorbell.detach(self)
-        news.unfollow(self)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None

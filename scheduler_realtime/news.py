@@ -26,7 +26,7 @@ def follow(follower: object) -> None:
 
 
 def unfollow(follower: object) -> None:
-    """That hub has stopped: whoever waits looks for itself from now on."""
+    """That hub is about to end, and its process with it: whoever waits is let go."""
     global _follower  # noqa: PLW0603 - one hub a process is the design
     if _follower is follower:
         _follower = None
@@ -43,6 +43,8 @@ def reach(epoch: str, position: int) -> None:
 
 def wait_beyond(epoch: str, position: int, seconds: float) -> bool:
     """Wait until the log goes beyond this position, or is another one; False after so many seconds.
+
+    In a process with a hub it costs no query; in one without, the log is looked at meanwhile.
 
     False at once where too many wait already. Any thread but a loop's may call it.
     """
@@ -62,16 +64,19 @@ def _wait(epoch: str, position: int, until: float) -> bool:
     def is_beyond(now: tuple[str, int]) -> bool:
         return now[0] != epoch or now[1] > position
 
+    leader = _follower
     while (left := until - time.monotonic()) > 0:
-        if _follower is None:
+        if _follower is not leader:
+            return False
+        if leader is None:
             state = log.state()
             if is_beyond((state.epoch, state.head)):
                 return True
             time.sleep(min(left, conf().LOOK_INTERVAL))
             continue
         with _changed:
-            _changed.wait_for(lambda: _follower is None or is_beyond(_reached), left)
-            if _follower is not None and is_beyond(_reached):
+            _changed.wait_for(lambda: _follower is not leader or is_beyond(_reached), left)
+            if is_beyond(_reached):
                 return True
     return False
 

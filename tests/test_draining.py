@@ -217,3 +217,31 @@ async def knocking(site: Site, server: AppServer) -> AsyncIterator[None]:
     await asyncio.to_thread(wait_for, lambda: looks_up(server), within=10, what="a lookup")
     yield
     await task
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+async def test_a_client_that_polls_keeps_no_server_from_ending(
+    kind: Kind, seeded_sqlite: Seeded
+) -> None:
+    with contextlib.closing(opening.open_embedded(seeded_sqlite, kind)) as site:
+        path = "/api/ws/messages"
+        head = (await asyncio.to_thread(site.request, "GET", path, who="nurse")).body["head"]
+        path = f"{path}?after={head}&wait=25"
+        polling = asyncio.create_task(
+            asyncio.to_thread(site.request, "GET", path, who="nurse", timeout=30)
+        )
+        await asyncio.to_thread(wait_for, lambda: is_asked(site.server), within=5, what="a poll")
+        begun = time.monotonic()
+        await asyncio.to_thread(site.server.stop)
+        took = time.monotonic() - begun
+        await asyncio.gather(polling, return_exceptions=True)
+
+    assert took < IN_TIME
+
+
+def is_asked(server: AppServer) -> bool:
+    """Whether somebody is connected."""
+    lines = psutil.Process(server.pid).net_connections("tcp4")
+    return any(
+        line.status == psutil.CONN_ESTABLISHED and line.laddr.port == server.port for line in lines
+    )

@@ -85,6 +85,17 @@ def test_waiting_ends_with_its_time(reach: Callable[[int], None]) -> None:
     assert news.wait_beyond(EPOCH, 5, 0.01) is False
 
 
+def test_a_hub_that_is_about_to_end_lets_go_of_whoever_waits() -> None:
+    hub = object()
+    news.follow(hub)
+    news.reach(EPOCH, 5)
+    waiter = Waiter(5)
+
+    news.unfollow(hub)
+
+    assert waiter.woken() is False
+
+
 def test_beyond_the_limit_nobody_waits(
     reach: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
