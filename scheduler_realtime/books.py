@@ -72,13 +72,25 @@ async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 def _keeping_connection(call: Callable[[], R]) -> R:
+    """Call it, and once more where it failed since the server had closed the connection.
+
+    Every call here may be made twice: it reads, or writes what it writes but once.
+    """
     try:
         files.leave_replaced()
         return call()
     except Error:
+        is_cut = _is_cut()
         # A backend that was killed leaves a connection that fails on every query until closed.
         connections.close_all()
-        raise
+        if not is_cut:
+            raise
+    return call()
+
+
+def _is_cut() -> bool:
+    opened = connections.all(initialized_only=True)
+    return any(each.connection is not None and not each.is_usable() for each in opened)
 
 
 def _settle(

@@ -34,6 +34,10 @@ def raw_connection() -> Any:
     return connection.connection
 
 
+def backend() -> int:
+    return int(connection.connection.info.backend_pid)
+
+
 def fail() -> None:
     raise OperationalError("the server closed the connection")
 
@@ -63,6 +67,19 @@ def test_a_connection_that_failed_is_closed_and_the_next_call_has_another() -> N
 
     assert isinstance(error, OperationalError)
     assert (after, count) == (None, 0)
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_nobody_notices_that_the_server_had_closed_the_connection() -> None:
+    _, pid = in_books(User.objects.count, backend)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    count, after = in_books(User.objects.count, backend)
+
+    assert count == 0
+    assert after != pid
 
 
 @pytest.mark.django_db(transaction=True)
