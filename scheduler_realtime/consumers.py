@@ -14,8 +14,9 @@ from . import close_codes, hub, identity, pacing, session
 from .catching_up import Resumption
 from .commands import Authenticate
 from .exceptions import BadFrame, TokenRejected
+from .handshake import SUBPROTOCOL
 from .hub import Hub
-from .identity import SUBPROTOCOL, Identity
+from .identity import Identity
 from .session import Session
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 from django.contrib.auth import get_backends, get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
@@ -28,9 +27,6 @@ CLEARANCE = "scheduler_realtime.view_patient_details"
 
 WATCHING = "scheduler_realtime.view_receipt"
 """The permission to hear who got a message, and who acknowledged it."""
-
-SUBPROTOCOL = "scheduler.v1"
-_BEARER_SUBPROTOCOL = "bearer."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,40 +57,41 @@ Holders = Mapping[str, frozenset[Any] | None]
 _UNKNOWN: Final[Holders] = {}
 
 
-def credential_of(scope: dict[str, Any]) -> str | None:
-    """The token a handshake carries, in any of the protocol's ways, or None."""
-    for offered in scope.get("subprotocols", ()):
-        if offered.startswith(_BEARER_SUBPROTOCOL):
-            return str(offered.removeprefix(_BEARER_SUBPROTOCOL))
-    for name, value in scope.get("headers", ()):
-        if name == b"authorization":
-            kind, _, token = value.decode("latin-1").partition(" ")
-            if kind.lower() == "bearer":
-                return str(token.strip())
-    if conf().ALLOW_QUERY_TOKEN:
-        query: str = scope.get("query_string", b"").decode("latin-1")
-        return parse_qs(query).get("token", [None])[0]
-    return None
-
-
 def verify(token: str) -> Claims:
     """The claims of a simplejwt access token. Raises `TokenRejected` for every other text."""
     # Not at the top: simplejwt cannot be imported before `django.setup()`.
     from rest_framework_simplejwt.exceptions import TokenError
-    from rest_framework_simplejwt.settings import api_settings
     from rest_framework_simplejwt.tokens import AccessToken
 
     try:
-        valid = AccessToken(token)  # type: ignore[arg-type]  # it takes text as well
-        mark = valid.get(api_settings.REVOKE_TOKEN_CLAIM)
-        return Claims(
-            user_key=_user_key(valid[api_settings.USER_ID_CLAIM]),
-            expires_at=float(valid["exp"]),
-            password_mark=None if mark is None else str(mark),
-        )
+        return claims_in(AccessToken(token))  # type: ignore[arg-type]  # it takes text as well
     # A header nested a thousand levels deep is read before its signature is looked at.
     except (TokenError, KeyError, ValueError, TypeError, RecursionError):
         raise _unauthenticated("The token is not a valid access token.") from None
+
+
+def claims_in(token: Mapping[str, Any]) -> Claims:
+    """What a token says whose signature was checked. Raises `KeyError`, `ValueError`, `TypeError`."""
+    from rest_framework_simplejwt.settings import api_settings
+
+    mark = token.get(api_settings.REVOKE_TOKEN_CLAIM)
+    return Claims(
+        user_key=_user_key(token[api_settings.USER_ID_CLAIM]),
+        expires_at=float(token["exp"]),
+        password_mark=None if mark is None else str(mark),
+    )
+
+
+def claims_of(user: Any, *, until: float) -> Claims:
+    """What a token of this user would say that ends at this Unix second."""
+    from rest_framework_simplejwt.settings import api_settings
+    from rest_framework_simplejwt.utils import get_md5_hash_password
+
+    key = (
+        user.pk if api_settings.USER_ID_FIELD == "pk" else getattr(user, api_settings.USER_ID_FIELD)
+    )
+    mark = get_md5_hash_password(user.password) if api_settings.CHECK_REVOKE_TOKEN else None
+    return Claims(user_key=plain(key), expires_at=until, password_mark=mark)
 
 
 def _user_key(claim: Any) -> int | str:
@@ -252,6 +249,11 @@ async def authenticate(token: str) -> Identity:
     await pacing.turn()
     # With a JWK_URL the key may have to be fetched, over the network.
     claims = await asyncio.to_thread(verify, token) if api_settings.JWK_URL else verify(token)
+    return await admit(claims)
+
+
+async def admit(claims: Claims) -> Identity:
+    """The identity behind claims that were checked. Raises `TokenRejected` with the code to close with."""
     loop = asyncio.get_running_loop()
     if loop not in _lookups:
         for closed in [other for other in _lookups if other.is_closed()]:
@@ -264,23 +266,3 @@ async def authenticate(token: str) -> Identity:
         raise _unavailable() from None
     except KeyError:
         raise _unavailable() from None
-
-
-class JWTAuthMiddleware:
-    """ASGI middleware: puts `scope["realtime_identity"]` beside what others put there.
-
-    An `Identity`; or the `TokenRejected` that the consumer closes with, once it has accepted, as
-    a browser cannot read the status of a refused handshake; or None where no credential came.
-    """
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        found: Identity | TokenRejected | None = None
-        if (token := credential_of(scope)) is not None:
-            try:
-                found = await authenticate(token)
-            except TokenRejected as refusal:
-                found = refusal
-        await self.app({**scope, "realtime_identity": found}, receive, send)

@@ -132,3 +132,23 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}:{self.position}"
+
+
+class Ticket(models.Model):
+    """A credential for one handshake, by its hash: who finds it here cannot use it.
+
+    `claims` is a JSON text: the user's key, when the socket's right ends, in Unix seconds, and
+    the mark of the password it was given for.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    claims = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("ticket")
+        verbose_name_plural = _("tickets")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at}"

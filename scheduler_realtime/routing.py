@@ -10,7 +10,7 @@ from django.urls import re_path
 
 from . import hub
 from .consumers import RealtimeConsumer
-from .identity import JWTAuthMiddleware
+from .handshake import JWTAuthMiddleware
 from .origin import OriginMiddleware
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Final
 
-from . import books, log
+from . import books, log, tickets
 from .trimming import Trimmer
 
 logger = logging.getLogger(__name__)
@@ -19,14 +19,15 @@ PAUSE: Final = 0.05
 
 
 async def run() -> None:
-    """Trim the log, for ever, as far as the settings say."""
+    """Trim the log as far as the settings say, and sweep old tickets out, for ever."""
     trimmer = Trimmer()
     while True:
         await asyncio.sleep(INTERVAL)
         try:
             await _trim(trimmer)
+            await books.run(tickets.sweep)
         except Exception:
-            logger.exception("The log could not be trimmed; the next round tries again.")
+            logger.exception("What is old could not be deleted; the next round tries again.")
 
 
 async def _trim(trimmer: Trimmer) -> None:

@@ -10,7 +10,8 @@ from django.conf import settings as project
 from pytest_django import Settings
 
 from scheduler_realtime import TokenRejected, close_codes
-from scheduler_realtime.identity import Claims, credential_of, verify
+from scheduler_realtime.handshake import Credential, credential_of
+from scheduler_realtime.identity import Claims, verify
 from tests.harness import tokens
 
 
@@ -95,11 +96,18 @@ def scope(
 def test_a_credential_is_found_in_each_way_and_in_their_order(
     given: dict[str, Any], token: str | None
 ) -> None:
-    assert credential_of(given) == token
+    assert credential_of(given) == (None if token is None else Credential(text=token))
+
+
+def test_a_ticket_goes_before_whatever_else_there_is() -> None:
+    given = scope(words=["bearer.w"], header="Bearer h", query="token=q&ticket=t%2Bt&ticket=u")
+
+    assert credential_of(given) == Credential(text="t+t", is_ticket=True)
 
 
 def test_a_token_in_the_query_is_none_where_that_is_turned_off(settings: Settings) -> None:
     settings.SCHEDULER_REALTIME = {"ALLOW_QUERY_TOKEN": False}
 
     assert credential_of(scope(query="token=a")) is None
-    assert credential_of(scope(header="Bearer h", query="token=q")) == "h"
+    assert credential_of(scope(header="Bearer h", query="token=q")) == Credential(text="h")
+    assert credential_of(scope(query="ticket=t")) == Credential(text="t", is_ticket=True)

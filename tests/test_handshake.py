@@ -14,7 +14,8 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from scheduler_realtime import TokenRejected, books, close_codes, identity
-from scheduler_realtime.identity import Claims, Identity, JWTAuthMiddleware, authenticate
+from scheduler_realtime.handshake import JWTAuthMiddleware
+from scheduler_realtime.identity import Claims, Identity, authenticate
 from tests.harness import tokens
 from tests.harness.child import REPOSITORY
 

@@ -1,0 +1,41 @@
+"""Tickets over REST: the way of browsers, which can put no token into a header of a handshake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.status import HTTP_201_CREATED
+
+from scheduler_realtime import identity, tickets
+from scheduler_realtime.identity import Claims
+
+from .base import RealtimeThrottle, RealtimeViewSet
+
+
+class TicketThrottle(RealtimeThrottle):
+    """30 a minute for each user: a page needs one each time that it connects."""
+
+    scope = "scheduler_realtime_ticket"
+    rate = "30/min"
+
+
+class TicketViewSet(RealtimeViewSet):
+    """Gives out tickets."""
+
+    throttle_classes = [TicketThrottle]
+
+    def create(self, request: Request) -> Response:
+        """A ticket for the user of the request. The socket ends when the request's own right does."""
+        ticket = tickets.issue(self.claims(request))
+        answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}
+        return Response(answer, status=HTTP_201_CREATED)
+
+    def claims(self, request: Request) -> Claims:
+        """What the ticket says: for a host with other ways to authenticate, to override."""
+        token: Any = request.auth
+        if token is not None:
+            return identity.claims_in(token)
+        until = request.session.get_expiry_date().timestamp()
+        return identity.claims_of(request.user, until=until)

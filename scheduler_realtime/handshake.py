@@ -1,0 +1,112 @@
+"""The credential of a handshake: a ticket or a token, in any of the protocol's ways."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from django.db import Error
+
+from . import close_codes, identity, tickets
+from .conf import conf
+from .exceptions import TokenRejected
+from .gathering import Gathering
+from .identity import Claims, Identity
+
+logger = logging.getLogger(__name__)
+
+SUBPROTOCOL: Final = "scheduler.v1"
+_BEARER_SUBPROTOCOL: Final = "bearer."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """What a handshake carries: the text of a ticket, or of a token."""
+
+    text: str
+    is_ticket: bool = False
+
+
+def credential_of(scope: Mapping[str, Any]) -> Credential | None:
+    """What a handshake carries, a ticket first; None where it carries nothing."""
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    if "ticket" in query:
+        return Credential(text=query["ticket"][0], is_ticket=True)
+    token = _token_of(scope)
+    if token is None and conf().ALLOW_QUERY_TOKEN:
+        token = query.get("token", [None])[0]
+    return None if token is None else Credential(text=token)
+
+
+def _token_of(scope: Mapping[str, Any]) -> str | None:
+    for offered in scope.get("subprotocols", ()):
+        if offered.startswith(_BEARER_SUBPROTOCOL):
+            return str(offered.removeprefix(_BEARER_SUBPROTOCOL))
+    for name, value in scope.get("headers", ()):
+        if name == b"authorization":
+            kind, _, token = value.decode("latin-1").partition(" ")
+            if kind.lower() == "bearer":
+                return str(token.strip())
+    return None
+
+
+async def identify(credential: Credential) -> Identity:
+    """Who has this credential. Raises `TokenRejected` with the code to close with."""
+    if not credential.is_ticket:
+        return await identity.authenticate(credential.text)
+    return await identity.admit(await _redeemed(credential.text))
+
+
+Ask = tuple[str, int]
+"""A ticket, and which asking of it this is: two who bring the same one are not one."""
+
+_numbers: Final = itertools.count()
+_redemptions: dict[asyncio.AbstractEventLoop, Gathering[Ask, Claims]] = {}
+
+
+async def _redeemed(ticket: str) -> Claims:
+    """What a ticket says, which is worth nothing after that. Raises `TokenRejected`."""
+    loop = asyncio.get_running_loop()
+    if loop not in _redemptions:
+        for closed in [other for other in _redemptions if other.is_closed()]:
+            del _redemptions[closed]
+        _redemptions[loop] = Gathering(_redeem)
+    try:
+        return await _redemptions[loop].find((ticket, next(_numbers)))
+    except KeyError:
+        detail = "The ticket is unknown, used or too old: get another one."
+        raise TokenRejected(detail, close_code=close_codes.UNAUTHENTICATED) from None
+    except Error:
+        logger.exception("No ticket could be redeemed: the credential is refused for now.")
+        raise TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY) from None
+
+
+def _redeem(asks: Collection[Ask]) -> dict[Ask, Claims]:
+    """Of those who bring the same ticket, the first has it."""
+    first = {ticket: ask for ask in reversed(list(asks)) for ticket in ask[:1]}
+    return {first[ticket]: claims for ticket, claims in tickets.redeem(first).items()}
+
+
+class JWTAuthMiddleware:
+    """ASGI middleware: puts `scope["realtime_identity"]` beside what others put there.
+
+    An `Identity`; or the `TokenRejected` that the consumer closes with, once it has accepted, as
+    a browser cannot read the status of a refused handshake; or None where no credential came.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        found: Identity | TokenRejected | None = None
+        if (credential := credential_of(scope)) is not None:
+            try:
+                found = await identify(credential)
+            except TokenRejected as refusal:
+                found = refusal
+        await self.app({**scope, "realtime_identity": found}, receive, send)
