@@ -1,13 +1,14 @@
 """One fault from the first write to the verdict."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.faults import gathering, ledger
 from tests.faults.gathering import Deeds
-from tests.faults.judging.evidence import VOID, Evidence, Key, Telling
+from tests.faults.judging.evidence import VOID, Commit, Evidence, Key, Telling
 from tests.faults.judging.judge import judge
 from tests.faults.judging.verdict import Verdict
 from tests.faults.ledger import Entry
@@ -74,6 +75,7 @@ class Stage:
         self.must_resync: dict[str, frozenset[str]] = {}
         self.void: dict[Key, Telling] = {}
         self._kept: frozenset[Key] | None = None
+        self._restored_at = math.inf
         self.listeners: list[Person] = list(place.people)
         self.notes: dict[str, Any] = {}
 
@@ -130,12 +132,12 @@ class Stage:
         self.notes["sent again"] = sum(each["ignored"] for each in noted.values())
         evidence = Evidence(
             tellings=tellings,
-            commits=gathering.commits(deeds, {**self.void, **tellings}),
+            commits=self._commits(deeds, tellings),
             clients=gathering.clients(noted, self.listeners),
             heartbeat=self.form.heartbeat,
             epoch=place.epoch(),
             void=self.void,
-            earlier=frozenset(self.history.earlier),
+            earlier=frozenset(self.history.earlier - tellings.keys()),
             foreign=gathering.foreign(place.url),
             may_excuse=self.may_excuse,
             must_resync=self.must_resync,
@@ -143,11 +145,22 @@ class Stage:
         self.history.earlier |= tellings.keys() | self.void.keys()
         return evidence, deeds
 
+    def _commits(self, deeds: Deeds, tellings: Mapping[Key, Telling]) -> dict[Key, Commit]:
+        """When each was committed: what was deleted before a restore may be deleted again."""
+        until = [deed for deed in deeds if deed["began"] < self._restored_at]
+        since = [deed for deed in deeds if deed["began"] >= self._restored_at]
+        early = {key: told for key, told in tellings.items() if told.order < AFTER_RESTORE}
+        late = {key: told for key, told in tellings.items() if key not in early}
+        return {
+            **gathering.commits(until, {**self.void, **early}),
+            **gathering.commits(since, late),
+        }
+
     def restored(self, before: list[Entry], after: list[Entry]) -> None:
         """Note what a restore took back. Ids go on from where they were, a second time."""
         kept = {each.key: each for each in ledger.tellings(after)}
         known = {each.key: each for each in ledger.tellings(before)}
-        self._kept = frozenset(kept)
+        self._kept, self._restored_at = frozenset(kept), time.monotonic()
         self.void = {key: each for key, each in known.items() if key not in kept}
         self.may_excuse = self.may_fail = True
 
