@@ -120,7 +120,7 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     model: Any = get_user_model()
     name = api_settings.USER_ID_FIELD
     column = model._meta.pk if name == "pk" else model._meta.get_field(name)
-    asked = {claim: _value(column, claim.user_key) for claim in claims}
+    asked = {claim: value_in(column, claim.user_key) for claim in claims}
     # The write alias: a replica may not know yet that somebody was locked out.
     rows = model._default_manager.using(router.db_for_write(model)).filter(
         **{f"{column.name}__in": [value for value in asked.values() if value is not None]}
@@ -140,7 +140,7 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     return found
 
 
-def _value(column: Any, key: int | str) -> Any:
+def value_in(column: Any, key: int | str) -> Any:
     """The key as the column has it, or None for one that it cannot have."""
     try:
         value = column.to_python(key)

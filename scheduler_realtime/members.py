@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router
 
 from .audience import EVERYONE, role_group, user_group
 from .conf import conf
-from .identity import has_groups, roles_of
+from .identity import has_groups, roles_of, value_in
 from .wire import plain
 
 _USER = "user."
@@ -35,10 +35,42 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
     return found | _by_role(users, groups)
 
 
-def _active_users() -> models.QuerySet[Any]:
+def unknown_users(keys: Collection[int | str]) -> list[int | str]:
+    """Those of these primary keys that no user has. A query for each 500."""
+    users = _users()
+    column: Any = users.model._meta.pk
+    values = {key: value_in(column, key) for key in keys}
+    wanted = [value for value in values.values() if value is not None]
+    found: set[Any] = set()
+    for start in range(0, len(wanted), _PAGE):
+        page = users.filter(pk__in=wanted[start : start + _PAGE])
+        found.update(page.values_list("pk", flat=True))
+    return [key for key, value in values.items() if value not in found]
+
+
+def unknown_roles(roles: Collection[str]) -> list[str]:
+    """Those of these that are no role of anybody, or of no group where roles are Django's groups."""
+    if not roles:
+        return []
+    users = _active_users()
+    if conf().ROLES is not None:
+        known = {role for user in users.iterator(chunk_size=_PAGE) for role in roles_of(user)}
+    else:
+        known = {"admin"} if _has_column(users.model, "is_superuser") else set()
+        if has_groups(users.model):
+            kind: Any = users.model._meta.get_field("groups").related_model
+            known |= set(kind._default_manager.using(users.db).values_list("name", flat=True))
+    return [role for role in roles if role not in known]
+
+
+def _users() -> models.QuerySet[Any]:
     model = get_user_model()
-    users = model._default_manager.using(router.db_for_write(model)).order_by()
-    return users.filter(is_active=True) if _has_column(model, "is_active") else users
+    return model._default_manager.using(router.db_for_write(model)).order_by()
+
+
+def _active_users() -> models.QuerySet[Any]:
+    users = _users()
+    return users.filter(is_active=True) if _has_column(users.model, "is_active") else users
 
 
 def _has_column(model: Any, name: str) -> bool:
@@ -49,14 +81,9 @@ def _has_column(model: Any, name: str) -> bool:
 
 
 def _named(users: models.QuerySet[Any], groups: Collection[str]) -> frozenset[Any]:
-    keys = []
     column: Any = users.model._meta.pk
-    for name in groups:
-        if name.startswith(_USER):
-            try:
-                keys.append(column.to_python(name.removeprefix(_USER)))
-            except ValidationError:
-                continue  # nobody has such a key
+    named = [name.removeprefix(_USER) for name in groups if name.startswith(_USER)]
+    keys = [key for name in named if (key := value_in(column, name)) is not None]
     found: set[Any] = set()
     for start in range(0, len(keys), _PAGE):
         page = users.filter(pk__in=keys[start : start + _PAGE])

@@ -227,6 +227,22 @@ TYPES: Final[dict[str, type[Payload]]] = {
 }
 """Every message type of the protocol, by its name on the wire."""
 
+
+def faults_in(kind: type[Payload], data: dict[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with the data of that type, by dotted path (`data.room_id`); empty if nothing."""
+    try:
+        kind.model_validate(plain(data))
+    except InvalidMessage as error:
+        return {error.path: [error.reason]}
+    except ValidationError as error:
+        found: dict[str, list[str]] = {}
+        for fault in error.errors():
+            path = ".".join(["data", *map(str, fault["loc"])])
+            found.setdefault(path, []).append(fault["msg"].removeprefix("Value error, "))
+        return found
+    return {}
+
+
 RESYNC: Final = "resync"
 """The type of a row in the log that tells everyone to read their data afresh."""
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from scheduler_realtime.audience import Audience
-from scheduler_realtime.members import members_of
+from scheduler_realtime.members import members_of, unknown_roles, unknown_users
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +64,12 @@ def test_the_hosts_own_roles_are_asked_for(people: dict[str, User], settings: An
 def test_one_user_costs_one_query(people: dict[str, User], django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         members_of(Audience(users=[people["ann"]]).groups)
+
+
+def test_what_nobody_is_is_unknown(people: dict[str, User], settings: Any) -> None:
+    keys = [people["ann"].pk, people["dee"].pk, str(people["bob"].pk), 10**6, "x", 2**70]
+
+    assert unknown_users(keys) == [10**6, "x", 2**70]
+    assert unknown_roles(["nurse", "gone", "admin", "barber"]) == ["barber"]
+    settings.SCHEDULER_REALTIME = {"ROLES": "tests.test_members.first_letter"}
+    assert unknown_roles(["nurse", "a", "d"]) == ["d"]

@@ -5,8 +5,10 @@ path("api/ws/", include("scheduler_realtime.api.urls"))
 
 from __future__ import annotations
 
+from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
+from .broadcasts import BroadcastViewSet
 from .messages import MessageViewSet
 from .tickets import TicketViewSet
 
@@ -17,4 +19,9 @@ router.trailing_slash = "/?"
 router.register("messages", MessageViewSet, basename="message")
 router.register("ticket", TicketViewSet, basename="ticket")
 
-urlpatterns = router.urls
+router.register("broadcast", BroadcastViewSet, basename="broadcast")
+
+urlpatterns = [
+    *router.urls,
+    re_path(r"^notify/system/?$", BroadcastViewSet.as_view({"post": "notify"}), name="notify"),
+]

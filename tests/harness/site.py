@@ -98,7 +98,7 @@ class Site:
         if who is not None:
             sent["Authorization"] = f"Bearer {self.token(who)}"
         if body is not None:
-            sent["Content-Type"] = "application/json"
+            sent.setdefault("Content-Type", "application/json")
         payload = None if body is None else json.dumps(body)
         line = http.client.HTTPConnection(
             "127.0.0.1", (server or self.server).port, timeout=timeout

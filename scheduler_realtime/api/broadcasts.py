@@ -1,0 +1,106 @@
+"""Broadcasting over REST: a message of any type to users, roles or everyone, and notifications."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.status import HTTP_201_CREATED
+from rest_framework.views import APIView
+
+from scheduler_realtime.exceptions import InvalidMessage
+from scheduler_realtime.messages import (
+    TYPES,
+    EmergencyAlert,
+    Payload,
+    SystemNotification,
+    envelope,
+    faults_in,
+)
+from scheduler_realtime.models import Message
+from scheduler_realtime.publish import publish
+from scheduler_realtime.wire import plain
+
+from .base import RealtimeThrottle, RealtimeViewSet
+from .receivers import BroadcastSerializer, NotificationSerializer
+
+BROADCASTING = "scheduler_realtime.broadcast_message"
+ALERTING = "scheduler_realtime.send_emergency_alert"
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request: the same bound as a socket's frames have."""
+
+
+class MayBroadcast(BasePermission):
+    """Holders of `scheduler_realtime.broadcast_message`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the user holds it."""
+        return bool(request.user.has_perm(BROADCASTING))
+
+
+class BroadcastThrottle(RealtimeThrottle):
+    """60 a minute for each user: nobody reads more."""
+
+    scope = "scheduler_realtime_broadcast"
+    rate = "60/min"
+
+
+class BroadcastViewSet(RealtimeViewSet):
+    """Sends messages. What is refused is neither stored nor sent."""
+
+    permission_classes = [IsAuthenticated, MayBroadcast]
+    throttle_classes = [BroadcastThrottle]
+
+    def create(self, request: Request) -> Response:
+        """`POST broadcast`: the envelope of the message, without a position yet."""
+        asked = _checked(BroadcastSerializer, request)
+        type_, data = asked.pop("type"), asked.pop("data")
+        if type_ == EmergencyAlert.type and not request.user.has_perm(ALERTING):
+            raise PermissionDenied("Sending emergency alerts takes another permission.")
+        return _sent(request, type_, data, asked)
+
+    def notify(self, request: Request) -> Response:
+        """`POST notify/system`: a system notification, likewise."""
+        asked = _checked(NotificationSerializer, request)
+        names = [name for name in NotificationSerializer.DATA if name in asked]
+        data = {name: asked.pop(name) for name in names}
+        return _sent(request, SystemNotification.type, data, asked)
+
+
+def _checked(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+        raise ValidationError({"detail": [f"A request has at most {MAX_BODY} bytes."]})
+    asked = kind(data=request.data)
+    asked.is_valid(raise_exception=True)
+    return dict(asked.validated_data)
+
+
+def _sent(request: Request, type_: str, data: dict[str, Any], facts: dict[str, Any]) -> Response:
+    if faults := faults_in(TYPES[type_], data):
+        raise ValidationError(faults)
+    payload = TYPES[type_].checked(data)
+    user_id = plain(request.user.pk)
+    try:
+        message = publish(payload, user_id=user_id, **facts)
+    except InvalidMessage as error:
+        raise ValidationError({error.path: [error.reason]}) from None
+    return Response(_envelope(payload, message, user_id), status=HTTP_201_CREATED)
+
+
+def _envelope(payload: Payload, message: Message | None, user_id: Any) -> dict[str, Any]:
+    """As a socket will have it, but without the position that a relay has still to give."""
+    frame = envelope(
+        payload.type,
+        json.loads(message.body) if message else plain(payload.model_dump()),
+        timestamp=message.created_at if message else timezone.now(),
+        key=str(message.key) if message else None,
+        user_id=user_id,
+    )
+    return {"id": None} | frame
