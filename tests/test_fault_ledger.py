@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults import ledger
+from tests.faults import gathering, ledger
+from tests.faults.judging.evidence import Commit
 from tests.faults.ledger import Entry
 
 NURSES, SURGEONS = "role:nurse", "role:surgeon"
@@ -70,3 +71,16 @@ def test_a_row_that_moves_and_is_deleted_is_told_to_those_who_knew_it() -> None:
     [told] = ledger.tellings(moves)
 
     assert (told.key, told.audience) == ((7, "delete", "a"), frozenset({NURSES}))
+
+
+def test_of_several_tries_to_delete_a_row_nobody_knows_which_was_committed() -> None:
+    [told] = ledger.tellings([entry(1, "a", None)])
+    first = {"began": 1.0, "returned": None, "over": 2.0, "tokens": [], "deletes": [7]}
+    second = {"began": 3.0, "returned": 4.0, "over": 4.0, "tokens": [], "deletes": [7, 8]}
+
+    once = gathering.commits([second], {told.key: told})
+    twice = gathering.commits([first, second], {told.key: told})
+
+    assert once == {told.key: Commit(began=3.0, returned=4.0, over=4.0)}
+    assert twice == {told.key: Commit(began=1.0, returned=None, over=4.0)}
+    assert gathering.commits([], {told.key: told}) == {}

@@ -39,7 +39,10 @@ def clients(noted: Mapping[str, Any], people: Iterable[Person]) -> list[Client]:
 
 
 def commits(deeds: Deeds, tellings: Mapping[Key, Telling]) -> dict[Key, Commit]:
-    """When each telling was written and committed, where a journal says it without doubt."""
+    """When each telling was written and committed, as far as a journal says it.
+
+    Of several tries to delete a row one was committed, and nobody knows which.
+    """
     by_token: dict[str, Commit] = {}
     deleted: dict[int, list[Commit]] = defaultdict(list)
     for deed in deeds:
@@ -52,8 +55,11 @@ def commits(deeds: Deeds, tellings: Mapping[Key, Telling]) -> dict[Key, Commit]:
         if telling.action != "delete":
             if telling.token in by_token:
                 found[key] = by_token[telling.token]
-        elif len(deleted[telling.pk]) == 1:
-            found[key] = deleted[telling.pk][0]
+        elif len(tries := deleted[telling.pk]) == 1:
+            found[key] = tries[0]
+        elif tries:
+            began, over = min(each.began for each in tries), max(each.over for each in tries)
+            found[key] = Commit(began=began, returned=None, over=over)
     return found
 
 
