@@ -25,6 +25,8 @@ PASSES_IN_A_THREAD = """
 import threading, time
 from scheduler_realtime import failpoints
 
+pytestmark = pytest.mark.sqlite_only
+
 def work():
     failpoints.reach("relay.updated")
     print("gone on", flush=True)

@@ -9,6 +9,8 @@ from tests.faults.judging.evidence import Client, Commit, Evidence, Flag, Handed
 from tests.faults.judging.judge import judge
 from tests.faults.judging.verdict import Verdict
 
+pytestmark = pytest.mark.sqlite_only
+
 EVERYONE = frozenset({"everyone"})
 NURSES = frozenset({"role:nurse"})
 SURGEONS = frozenset({"role:surgeon"})

@@ -8,6 +8,8 @@ from tests.faults import gathering, ledger
 from tests.faults.judging.evidence import Commit
 from tests.faults.ledger import Entry
 
+pytestmark = pytest.mark.sqlite_only
+
 NURSES, SURGEONS = "role:nurse", "role:surgeon"
 
 

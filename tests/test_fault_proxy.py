@@ -9,6 +9,8 @@ import pytest
 
 from tests.faults.proxy import Route
 
+pytestmark = pytest.mark.sqlite_only
+
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 HERE = "127.9.0.1"
