@@ -26,8 +26,9 @@ def create(pen: Pen) -> None:
 
 def delete(pen: Pen) -> None:
     case = pen.one()
-    pen.deletes([case.pk])
-    case.delete()
+    pk = case.pk
+    if case.delete()[0]:  # otherwise another writer was first
+        pen.deletes([pk])
 
 
 def move(pen: Pen) -> None:
@@ -117,8 +118,9 @@ def flood_update(pen: Pen) -> None:
 
 def flood_delete(pen: Pen) -> None:
     pks = pen.pool.some(FLOOD, pen.dice)
-    pen.deletes(pks)
-    Case.objects.filter(pk__in=pks).delete()
+    rows = Case.objects.filter(pk__in=pks)
+    pen.deletes(list(rows.select_for_update().order_by("pk").values_list("pk", flat=True)))
+    rows.delete()
 
 
 Operation = Callable[[Pen], None]
