@@ -119,8 +119,9 @@ def flood_update(pen: Pen) -> None:
 def flood_delete(pen: Pen) -> None:
     pks = pen.pool.some(FLOOD, pen.dice)
     rows = Case.objects.filter(pk__in=pks)
-    pen.deletes(list(rows.select_for_update().order_by("pk").values_list("pk", flat=True)))
-    rows.delete()
+    with transaction.atomic():
+        pen.deletes(list(rows.select_for_update().order_by("pk").values_list("pk", flat=True)))
+        rows.delete()
 
 
 Operation = Callable[[Pen], None]

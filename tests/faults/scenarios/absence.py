@@ -7,7 +7,10 @@ TRIMMED = frozenset({"trimmed", "too_many"})
 
 
 def away(stage: Stage) -> None:
-    """The travellers, gone since the stages began, come back once their place has been trimmed."""
+    """The travellers, gone since the stages began, come back once their place has been trimmed.
+
+    To servers that have just been started: one that has run all along may remember all of it.
+    """
     place = stage.place
     names = [person.name for person in place.travellers]
     if place.left_at is None:
@@ -17,6 +20,7 @@ def away(stage: Stage) -> None:
         within=2 * place.form.min_age + 60,
         what="the log forgets where the travellers left",
     )
+    place.together([node.restart for node in place.nodes])
     stage.may_excuse = True
     stage.must_resync = dict.fromkeys(names, TRIMMED)
     stage.listeners += place.travellers
