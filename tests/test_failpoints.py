@@ -12,6 +12,8 @@ import pytest
 from scheduler_realtime import failpoints
 from tests.harness.child import REPOSITORY
 
+pytestmark = pytest.mark.sqlite_only
+
 PASSES = """
 from scheduler_realtime import failpoints
 for number in range(5):
@@ -24,8 +26,6 @@ for number in range(5):
 PASSES_IN_A_THREAD = """
 import threading, time
 from scheduler_realtime import failpoints
-
-pytestmark = pytest.mark.sqlite_only
 
 def work():
     failpoints.reach("relay.updated")
