@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -112,11 +113,15 @@ async def turns(number: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], Any], *, within: float = 2) -> None:
-    """Let the loop go round until it holds; AssertionError after `within` seconds."""
+async def until(condition: Callable[[], Any], *, within: float = 5) -> None:
+    """Let the loop go round until it holds; AssertionError after `within` seconds.
+
+    Every few rounds other threads get their turn: a loop that never rests starves them.
+    """
+    rounds = itertools.cycle([0.0] * 9 + [0.001])
     try:
         async with asyncio.timeout(within):
             while not condition():  # noqa: ASYNC110 - any fact may be asked for
-                await asyncio.sleep(0)
+                await asyncio.sleep(next(rounds))
     except TimeoutError:
         raise AssertionError(f"not within {within} s") from None
