@@ -113,7 +113,7 @@ async def turns(number: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], Any], *, within: float = 5) -> None:
+async def until(condition: Callable[[], Any], *, within: float = 2) -> None:
     """Let the loop go round until it holds; AssertionError after `within` seconds.
 
     Every few rounds other threads get their turn: a loop that never rests starves them.
