@@ -126,7 +126,9 @@ class Deliveries:
             return
         claims = {ask: self._claim(ask) for ask in asks}
         try:
-            outcome = await books.run(receipts.acknowledge, set(claims.values()))
+            outcome = await books.run(
+                receipts.acknowledge, set(claims.values()), epoch=self._hub.epoch
+            )
         except Error:
             self._asks = asks + self._asks
             self._something.set()
@@ -151,6 +153,7 @@ class Deliveries:
 
     async def _flush_delivered(self) -> None:
         delivered, self._delivered = self._delivered, {}
+        generation = self._hub.generation
         if not delivered:
             return
         claims = [
@@ -158,23 +161,26 @@ class Deliveries:
             for (user_id, groups), positions in delivered.items()
         ]
         try:
-            outcome = await books.run(receipts.deliver, claims)
+            outcome = await books.run(receipts.deliver, claims, epoch=self._hub.epoch)
         except Error:
-            for key, positions in delivered.items():
-                self._delivered.setdefault(key, set()).update(positions)
-            self._something.set()
+            if generation == self._hub.generation:  # otherwise they are of another log
+                for key, positions in delivered.items():
+                    self._delivered.setdefault(key, set()).update(positions)
+                self._something.set()
             raise
         announce(outcome, "delivered")
 
     async def _flush_reached(self) -> None:
         reached, self._reached = self._reached, {}
+        generation = self._hub.generation
         if not reached:
             return
         try:
             await books.run(receipts.reach, reached, epoch=self._hub.epoch)
         except Error:
-            self._reached = reached | self._reached
-            self._something.set()
+            if generation == self._hub.generation:
+                self._reached = reached | self._reached
+                self._something.set()
             raise
 
 

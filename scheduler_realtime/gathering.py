@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from . import books
 
@@ -46,3 +47,20 @@ class Gathering(Generic[K, V]):
                         future.set_result(found[key])
                     else:
                         future.set_exception(KeyError(key))
+
+
+class PerLoop(Generic[K, V]):
+    """A gathering for each event loop there is, for what belongs to none."""
+
+    def __init__(self, call: Callable[[list[K]], Mapping[K, V]]) -> None:
+        self._call = call
+        self._gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, Gathering[K, V]] = (
+            WeakKeyDictionary()
+        )
+
+    async def find(self, key: K) -> V:
+        """As `Gathering.find`, with those who ask in the same loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._gatherings:
+            self._gatherings[loop] = Gathering(self._call)
+        return await self._gatherings[loop].find(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 from collections.abc import Collection, Mapping
@@ -15,7 +14,7 @@ from django.db import Error
 from . import close_codes, identity, tickets
 from .conf import conf
 from .exceptions import TokenRejected
-from .gathering import Gathering
+from .gathering import PerLoop
 from .identity import Claims, Identity
 
 logger = logging.getLogger(__name__)
@@ -66,30 +65,27 @@ Ask = tuple[str, int]
 """A ticket, and which asking of it this is: two who bring the same one are not one."""
 
 _numbers: Final = itertools.count()
-_redemptions: dict[asyncio.AbstractEventLoop, Gathering[Ask, Claims]] = {}
+
+
+def _redeem(asks: Collection[Ask]) -> dict[Ask, Claims]:
+    """Of those who bring the same ticket, the first has it."""
+    first = {ask[0]: ask for ask in reversed(list(asks))}
+    return {first[ticket]: claims for ticket, claims in tickets.redeem(first).items()}
+
+
+_redemptions: Final = PerLoop(_redeem)
 
 
 async def _redeemed(ticket: str) -> Claims:
     """What a ticket says, which is worth nothing after that. Raises `TokenRejected`."""
-    loop = asyncio.get_running_loop()
-    if loop not in _redemptions:
-        for closed in [other for other in _redemptions if other.is_closed()]:
-            del _redemptions[closed]
-        _redemptions[loop] = Gathering(_redeem)
     try:
-        return await _redemptions[loop].find((ticket, next(_numbers)))
+        return await _redemptions.find((ticket, next(_numbers)))
     except KeyError:
         detail = "The ticket is unknown, used or too old: get another one."
         raise TokenRejected(detail, close_code=close_codes.UNAUTHENTICATED) from None
     except Error:
         logger.exception("No ticket could be redeemed: the credential is refused for now.")
         raise TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY) from None
-
-
-def _redeem(asks: Collection[Ask]) -> dict[Ask, Claims]:
-    """Of those who bring the same ticket, the first has it."""
-    first = {ticket: ask for ask in reversed(list(asks)) for ticket in ask[:1]}
-    return {first[ticket]: claims for ticket, claims in tickets.redeem(first).items()}
 
 
 class JWTAuthMiddleware:

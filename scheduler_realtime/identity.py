@@ -17,7 +17,7 @@ from . import close_codes, pacing
 from .audience import RECEIPT_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
-from .gathering import Gathering
+from .gathering import PerLoop
 from .wire import plain
 
 logger = logging.getLogger(__name__)
@@ -239,7 +239,11 @@ def admitted(identity: Identity | None) -> Identity:
     return identity
 
 
-_lookups: dict[asyncio.AbstractEventLoop, Gathering[Claims, Identity | None]] = {}
+def _look_up(claims: list[Claims]) -> dict[Claims, Identity | None]:
+    return identities(claims)
+
+
+_lookups: Final = PerLoop(_look_up)
 
 
 async def authenticate(token: str) -> Identity:
@@ -254,13 +258,8 @@ async def authenticate(token: str) -> Identity:
 
 async def admit(claims: Claims) -> Identity:
     """The identity behind claims that were checked. Raises `TokenRejected` with the code to close with."""
-    loop = asyncio.get_running_loop()
-    if loop not in _lookups:
-        for closed in [other for other in _lookups if other.is_closed()]:
-            del _lookups[closed]
-        _lookups[loop] = Gathering(identities)
     try:
-        return admitted(await _lookups[loop].find(claims))
+        return admitted(await _lookups.find(claims))
     except Error:
         logger.exception("No user could be looked up: the credential is refused for now.")
         raise _unavailable() from None

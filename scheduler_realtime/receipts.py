@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -16,9 +16,6 @@ from .models import Position, Receipt
 
 BATCH: Final = 200
 """Rows written by one statement: well within SQLite's limit of variables."""
-
-Mark = tuple[Any, int]
-"""A user's primary key and a message's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +43,19 @@ class Outcome:
     news: Sequence[Noted] = ()
 
 
-def acknowledge(claims: Collection[Claim]) -> Outcome:
+def acknowledge(claims: Collection[Claim], *, epoch: str | None = None) -> Outcome:
     """Write down that users acknowledged messages they may see; whatever else is left out.
 
-    The first time counts, on whichever device. Blocks on the database, a few statements for all
+    The first time counts, on whichever device. Positions are of the log of that `epoch`: nothing
+    is taken where there is another by now. None is whatever log there is. Blocks on the database, a few statements for all
     claims together: for the books thread, or a request's own.
     """
-    return _write(claims, _ACKNOWLEDGED, lambda message: True)
+    return _write(claims, epoch, _ACKNOWLEDGED, lambda message: True)
 
 
-def deliver(claims: Collection[Claim]) -> Outcome:
+def deliver(claims: Collection[Claim], *, epoch: str | None = None) -> Outcome:
     """Write down that messages which must be acknowledged were handed to users. As `acknowledge`."""
-    return _write(claims, _DELIVERED, lambda message: message.ack_required)
+    return _write(claims, epoch, _DELIVERED, lambda message: message.ack_required)
 
 
 _DELIVERED: Final = "DO NOTHING"
@@ -68,13 +66,19 @@ _ACKNOWLEDGED: Final = (
 )
 
 
-def _write(claims: Collection[Claim], on_conflict: str, counts: Any) -> Outcome:
-    messages = log.at_positions(frozenset().union(*(claim.positions for claim in claims)))
+def _write(
+    claims: Collection[Claim],
+    epoch: str | None,
+    on_conflict: str,
+    counts: Callable[[Filed], bool],
+) -> Outcome:
+    wanted = frozenset().union(*(claim.positions for claim in claims))
+    messages = log.at_positions(wanted, epoch=epoch)
     taken = {
         claim: frozenset(
             position
             for position in claim.positions & messages.keys()
-            if messages[position].is_visible_to(claim.groups)
+            if messages[position].is_for(claim.groups)
         )
         for claim in claims
     }

@@ -1,6 +1,7 @@
 """Deliveries: what clients say of their messages, in batches, whatever the database does."""
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -29,15 +30,18 @@ class Shelf:
         self.delivered: list[Claim] = []
         self.reached: list[Mapping[Any, int]] = []
         self.faults: list[Exception] = []
+        self.epochs: set[str] = set()
         self.calls = 0
 
-    def acknowledge(self, claims: Collection[Claim]) -> Outcome:
+    def acknowledge(self, claims: Collection[Claim], *, epoch: str) -> Outcome:
         self._called()
+        self.epochs.add(epoch)
         self.acknowledged += claims
         return self._outcome(claims)
 
-    def deliver(self, claims: Collection[Claim]) -> Outcome:
+    def deliver(self, claims: Collection[Claim], *, epoch: str) -> Outcome:
         self._called()
+        self.epochs.add(epoch)
         self.delivered += claims
         return self._outcome(claims)
 
@@ -119,6 +123,7 @@ async def test_a_client_has_what_its_heartbeat_has_passed(house: House, shelf: S
 
     assert positions(shelf.delivered) == [1]
     assert shelf.reached == [{1: 2}]
+    assert shelf.epochs == {house.epoch}
 
 
 async def test_nobody_has_what_was_never_put_on_the_connection(house: House, shelf: Shelf) -> None:
@@ -281,3 +286,29 @@ async def test_positions_of_a_log_that_was_replaced_are_unknown(house: House, sh
     assert seat.types[-2:] == ["resync", "ack_result"]
     assert seat.last("ack_result")["data"] == {"acknowledged": [], "unknown": [1]}
     assert shelf.reached == []
+
+
+async def test_what_could_not_be_written_is_dropped_with_the_log_it_was_of(
+    house: House, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, may_fail = threading.Event(), threading.Event()
+
+    def fail(claims: Collection[Claim], *, epoch: str) -> Outcome:
+        writing.set()
+        assert may_fail.wait(5)
+        monkeypatch.setattr(receipts, "deliver", shelf.deliver)
+        raise OperationalError("restored just now")
+
+    monkeypatch.setattr(receipts, "deliver", fail)
+    seat = await house.join()
+    house.publish(row(1, ack_required=True))
+    await house.told()
+    await say(seat, "heartbeat", position=1)
+    await until(writing.is_set)
+    house.hub.road.replaced(replace(house.state(), epoch=str(uuid.uuid4())), "epoch_changed")
+    await until(lambda: "resync" in seat.types)
+    may_fail.set()
+    await until(lambda: receipts.deliver == shelf.deliver)
+    await house.hub.deliveries.flush()
+
+    assert (shelf.delivered, shelf.reached) == ([], [])

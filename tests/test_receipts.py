@@ -123,6 +123,19 @@ def test_what_one_may_not_see_is_not_taken(nurse: User, surgeon: User) -> None:
     assert not Receipt.objects.exists()
 
 
+@pytest.mark.parametrize("write_down", [receipts.acknowledge, receipts.deliver])
+def test_positions_of_another_log_are_not_taken(nurse: User, write_down: Any) -> None:
+    position = write()
+    before = log.state().epoch
+    log.renew_epoch()
+
+    old = write_down([claim(nurse, position)], epoch=before)
+    now = write_down([claim(nurse, position)], epoch=log.state().epoch)
+
+    assert old.taken[claim(nurse, position)] == frozenset()
+    assert news(now) == [(nurse.pk, position)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_that_write_the_same_receipts_do_not_wait_for_each_other_for_ever() -> None:
     users = [User.objects.create(username=f"user {n}") for n in range(10)]

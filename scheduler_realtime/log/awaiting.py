@@ -7,17 +7,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import models
+from django.db.models import Exists
 
 from scheduler_realtime import clock
-from scheduler_realtime.models import Message
+from scheduler_realtime.models import Log, Message
 
-from .reading import READ, Row, database, row_of
+from .reading import READ, Addressed, Row, database, row_of
 
 _PAGE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filed:
+class Filed(Addressed):
     """A message with its position, without its payload: enough to say whose it is."""
 
     id: int
@@ -25,12 +26,6 @@ class Filed:
     type: str
     actor: str | None
     ack_required: bool
-    groups: frozenset[str]
-    left_groups: frozenset[str]
-
-    def is_visible_to(self, groups: frozenset[str]) -> bool:
-        """Whether somebody in these groups may see it."""
-        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
 
 
 def awaited() -> tuple[Filed, ...]:
@@ -38,13 +33,19 @@ def awaited() -> tuple[Filed, ...]:
     return filed(_messages().filter(ack_required=True, position__gt=0).filter(_unexpired()))
 
 
-def at_positions(positions: Collection[int]) -> dict[int, Filed]:
-    """The messages at these positions, expired ones too, by position; none for what is not there."""
+def at_positions(positions: Collection[int], *, epoch: str | None = None) -> dict[int, Filed]:
+    """The messages at these positions, expired ones too, by position; none for what is not there.
+
+    With `epoch`, none where the log is another one by now: its messages are not those meant.
+    """
+    messages = _messages()
+    if epoch is not None:
+        messages = messages.filter(Exists(Log.objects.filter(pk=1, epoch=epoch)))
     found: dict[int, Filed] = {}
     # Beyond what a column holds there is nothing, and SQLite would raise.
     asked = sorted(each for each in positions if 0 < each < 2**63)
     for start in range(0, len(asked), _PAGE):
-        page = _messages().filter(position__in=asked[start : start + _PAGE])
+        page = messages.filter(position__in=asked[start : start + _PAGE])
         found |= {each.position: each for each in filed(page)}
     return found
 

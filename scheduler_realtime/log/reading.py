@@ -51,7 +51,19 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Row:
+class Addressed:
+    """What every reading of a message knows: who hears it, and who only that the object left."""
+
+    groups: frozenset[str]
+    left_groups: frozenset[str]
+
+    def is_for(self, groups: frozenset[str]) -> bool:
+        """Whether somebody in these groups hears of it, be it only that the object left."""
+        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row(Addressed):
     """A message with its position, as it is read from the log."""
 
     position: int
@@ -62,15 +74,9 @@ class Row:
     expires_at: dt.datetime | None
     created_at: dt.datetime
     body: str
-    groups: frozenset[str]
-    left_groups: frozenset[str]
     protected: frozenset[str]
     scope_text: str
     texts: dict[tuple[bool, bool], str] = field(default_factory=dict, repr=False)
-
-    def is_for(self, groups: frozenset[str]) -> bool:
-        """Whether somebody in these groups hears of it, be it only that the object left."""
-        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
 
     @cached_property
     def data(self) -> dict[str, Any]:
