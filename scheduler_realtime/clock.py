@@ -18,10 +18,15 @@ SQL: Final = {"postgresql": "EXTRACT(EPOCH FROM clock_timestamp())"}
 _ahead = 0.0
 
 
-def note(seconds: object) -> None:
-    """The database's clock says so many Unix seconds now; None where it has none of its own."""
+def note(seconds: object, *, asked_at: float) -> None:
+    """The database's clock said so many Unix seconds, at some time since `asked_at` by ours.
+
+    Where that is no contradiction the two are taken to agree, however long the answer took. None
+    where the database has no clock of its own.
+    """
     global _ahead  # noqa: PLW0603 - one clock a process
-    _ahead = 0.0 if seconds is None else time.time() - float(str(seconds))
+    theirs = asked_at if seconds is None else float(str(seconds))
+    _ahead = min(max(theirs, asked_at), time.time()) - theirs
 
 
 def now() -> dt.datetime:

@@ -17,7 +17,7 @@ EVERYONE = frozenset({"everyone"})
 @pytest.fixture(autouse=True)
 def _kept_right() -> Iterator[None]:
     yield
-    clock.note(None)
+    clock.note(None, asked_at=time.time())
 
 
 @pytest.mark.postgres_only
@@ -46,12 +46,27 @@ def test_a_node_that_is_a_minute_ahead_shows_what_expires_within_that_minute(
     right = timezone.now()
     monkeypatch.setattr(timezone, "now", lambda: right + timedelta(seconds=62))
     monkeypatch.setattr(clock, "_ahead", 62.0)
-    monkeypatch.setattr(clock, "note", lambda seconds: None)
+    monkeypatch.setattr(clock, "note", lambda seconds, asked_at: None)
 
     assert len(heard_by(admin_user, after=start)) == 1
 
 
 def test_where_the_database_has_no_clock_the_nodes_own_holds() -> None:
-    clock.note(None)
+    clock.note(None, asked_at=time.time())
 
     assert abs(clock.now() - timezone.now()) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ahead"),
+    [(1000.0, 0.0), (1005.0, 0.0), (1010.0, 0.0), (938.0, 62.0), (1072.0, -62.0)],
+)
+def test_an_answer_that_took_long_makes_no_clock_wrong(
+    monkeypatch: pytest.MonkeyPatch, theirs: float, ahead: float
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1010.0)
+
+    clock.note(theirs, asked_at=1000.0)
+
+    assert timezone.now() - clock.now() - timedelta(seconds=ahead) < timedelta(seconds=0.5)
+    assert clock.now() - timezone.now() + timedelta(seconds=ahead) < timedelta(seconds=0.5)

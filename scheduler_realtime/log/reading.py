@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def state() -> State:
     connection = connections[database()]
     quote = connection.ops.quote_name
     message, table = quote(Message._meta.db_table), quote(Log._meta.db_table)
-    now = clock.SQL.get(connection.vendor, "NULL")
+    now, asked_at = clock.SQL.get(connection.vendor, "NULL"), time.time()
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT epoch, head, floor, EXISTS (SELECT 1 FROM {message} WHERE position IS NULL)"  # noqa: S608
@@ -118,7 +119,7 @@ def state() -> State:
         Log.objects.using(database()).bulk_create([Log(pk=1)], ignore_conflicts=True)
         return state()
     *facts, seconds = found
-    clock.note(seconds)
+    clock.note(seconds, asked_at=asked_at)
     return to_state(*facts)
 
 
