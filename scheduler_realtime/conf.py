@@ -54,6 +54,17 @@ class Conf:
     REVALIDATE_INTERVAL: float = 60
     """How often the users of all local sockets are looked up again, in one query."""
 
+    PRESENCE_VISIBLE_TO: str = "everyone"
+    """Who sees who is here: `everyone`, `role` (those who share one with the user), or whoever holds
+    a permission, as `app_label.codename`. Everybody sees themselves."""
+
+    PRESENCE_GRACE: float = 10
+    """How long after a user's last socket `leave` is said: to reload a page is not to leave."""
+
+    METRICS_TOKEN: str | None = None
+    """What Prometheus sends as `Authorization: Bearer <token>` to read `GET metrics`. None: only a
+    user with `scheduler_realtime.view_statistics` may."""
+
     MAX_CONNECTIONS: int = 1000
     """Sockets one process takes; the next is closed with 4513."""
 

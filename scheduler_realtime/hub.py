@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, doorbell, news, upkeep
+from . import close_codes, doorbell, news, orders, upkeep
 from .catching_up import Resumption, Verdict
 from .connection import Connection
 from .deliveries import Deliveries
@@ -18,6 +18,7 @@ from .doorbell import Courier, Listening
 from .ending import Ending
 from .ephemeral import Ephemera
 from .identity import Identity
+from .log import Row
 from .road import Road
 from .roster import Groups, Roster
 from .servers import Send
@@ -149,6 +150,10 @@ class Hub:
         self.groups.leave(connection, before - known.groups)
         self.groups.enter(connection, known.groups - before)
         self._listening.changed()
+
+    def obey(self, order: Row) -> None:
+        """Carry out an order of the log."""
+        orders.obey(self, order)
 
     # The ephemeral road, and the doorbell. From any thread.
 

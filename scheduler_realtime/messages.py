@@ -247,6 +247,10 @@ RESYNC: Final = "resync"
 """The type of a row in the log that tells everyone to read their data afresh."""
 
 
+CONTROL: Final = "control"
+"""The type of a row in the log that no client hears: an order to every hub."""
+
+
 def envelope(
     type: str,  # noqa: A002 - the wire's own word
     data: dict[str, Any],

@@ -14,6 +14,7 @@ from .deliveries import Deliveries
 from .ephemeral import Ephemera
 from .gathering import Gathering
 from .log import Page, Row, State
+from .messages import CONTROL
 from .ring import Ring
 from .roster import Groups
 from .shelf import Shelf
@@ -32,6 +33,8 @@ class House(Protocol):
     groups: Groups
     deliveries: Deliveries
     ephemera: Ephemera
+
+    def obey(self, order: Row) -> None: ...
 
 
 class Road:
@@ -90,7 +93,10 @@ class Road:
         self.ring.append(row)
         self.position = row.position
         self._house.ephemera.learn(row)
-        await self._fan_out(row, generation)
+        if row.type == CONTROL:
+            self._house.obey(row)
+        else:
+            await self._fan_out(row, generation)
         if generation == self.generation:
             self.settled = row.position
 

@@ -1,0 +1,68 @@
+"""What stands now, as the messages told it: conflicts that are open, and optimisation runs."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Conflict(models.Model):
+    """A conflict, from `open` to `resolved`; afterwards for the record.
+
+    `affected_surgeries`, `suggested_actions`, `rooms` and `dates` are JSON texts: lists. So is
+    `groups`: who may know.
+    """
+
+    conflict_id = models.CharField(max_length=255, unique=True)
+    model = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is not said
+    conflict_type = models.CharField(max_length=255)
+    severity = models.CharField(max_length=16)
+    description = models.TextField()
+    affected_surgeries = models.TextField(default="[]")
+    suggested_actions = models.TextField(default="[]")
+    rooms = models.TextField(default="[]")
+    dates = models.TextField(default="[]")
+    groups = models.TextField()
+    status = models.CharField(max_length=16)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("conflict")
+        verbose_name_plural = _("conflicts")
+        ordering = ("-opened_at", "-id")
+        default_permissions = ("view",)
+        indexes = (models.Index(fields=("status", "opened_at"), name="realtime_conflict_open"),)
+
+    def __str__(self) -> str:
+        return self.conflict_id
+
+
+class OptimizationRun(models.Model):
+    """An optimisation as it was last told. `metrics` is a JSON text, `groups` who may know."""
+
+    optimization_id = models.CharField(max_length=255, unique=True)
+    actor = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is nobody
+    groups = models.TextField()
+    status = models.CharField(max_length=16)
+    progress_percentage = models.FloatField()
+    current_iteration = models.BigIntegerField(null=True)
+    total_iterations = models.BigIntegerField(null=True)
+    current_score = models.FloatField(null=True)
+    best_score = models.FloatField(null=True)
+    time_elapsed = models.FloatField(null=True)
+    metrics = models.TextField(default="{}")
+    started_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    cancel_asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("optimisation run")
+        verbose_name_plural = _("optimisation runs")
+        ordering = ("-started_at", "-id")
+        default_permissions = ("view",)
+        permissions = (("cancel_optimization", _("Can cancel optimisations")),)
+        indexes = (models.Index(fields=("started_at",), name="realtime_run_started"),)
+
+    def __str__(self) -> str:
+        return self.optimization_id
