@@ -16,6 +16,9 @@ EVERYONE: Final = "everyone"
 RECEIPT_WATCHERS: Final = "watchers.receipts"
 """The group of those who may watch receipts. No message of a host can be addressed to it."""
 
+PRESENCE_WATCHERS: Final = "watchers.presence"
+"""The group of those who hold the permission to see who is here, where one is asked for."""
+
 # What every channel layer takes as a group name, short of its limit of 100 characters by far
 # enough for the prefix and a layer's own.
 _PLAIN = re.compile(r"[a-zA-Z0-9\-_.]{1,80}")

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from . import log, registry
+from . import log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
 from .conf import DEFAULTS, Conf, conf, unknown_keys
@@ -83,6 +83,7 @@ def check_settings() -> Found:
     try:
         if (path := conf().ROLES) is not None:
             _import_roles(path)
+        presence.check()
     except ImproperlyConfigured as error:
         yield checks.Error(
             str(error),

@@ -17,6 +17,7 @@ from .exceptions import BadFrame, TokenRejected
 from .handshake import SUBPROTOCOL
 from .hub import Hub
 from .identity import Identity
+from .presence import Device
 from .session import Session
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class RealtimeConsumer(AsyncConsumer):
     ) -> None:
         wish = Resumption.of(self.scope.get("query_string", b""))
         await pacing.turn()
-        connection = await house.join(send, found, wish, on_abort)
+        connection = await house.join(send, found, wish, on_abort, Device.of(self.scope))
         talk = Session(house, connection)
         try:
             while (message := await receive())["type"] == "websocket.receive":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import close_codes, doorbell, news, orders, upkeep
+from .attendance import Attendance
 from .catching_up import Resumption, Verdict
 from .connection import Connection
 from .deliveries import Deliveries
@@ -17,10 +18,12 @@ from .door import Door
 from .doorbell import Courier, Listening
 from .ending import Ending
 from .ephemeral import Ephemera
+from .groups import Groups
 from .identity import Identity
 from .log import Row
+from .presence import Device
 from .road import Road
-from .roster import Groups, Roster
+from .roster import Roster
 from .servers import Send
 from .watch import Watch
 
@@ -38,7 +41,8 @@ class Hub:
         self.connections: set[Connection] = set()
         self.door = Door(self.connections)
         self.groups = Groups()
-        self.roster = Roster()
+        self.roster = Roster(self)
+        self.attendance = Attendance(self)
         self.ephemera = Ephemera()
         self.road = Road(self)
         self.deliveries = Deliveries(self.road)
@@ -49,7 +53,7 @@ class Hub:
         self._is_hearing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.ending = Ending(self)
-        self.ending.unwritten.append(self.deliveries.flush)
+        self.ending.unwritten.extend((self.deliveries.flush, self.attendance.sign_off))
 
     # Life.
 
@@ -63,6 +67,8 @@ class Hub:
             self._listening.run(),
             self._watch.run(),
             self.deliveries.run(),
+            self.attendance.run(),
+            self.roster.run(),
             upkeep.run(),
         ):
             self._tasks.append(self.loop.create_task(work))
@@ -87,7 +93,6 @@ class Hub:
 
     async def shut(self) -> None:
         """End the tasks and the thread: the last step of `stop`."""
-        self.roster.stop()
         doorbell.detach(self)
         for task in self._tasks:
             task.cancel()
@@ -97,7 +102,12 @@ class Hub:
     # Sockets.
 
     async def join(
-        self, send: Send, identity: Identity, wish: Resumption, on_abort: Callable[[], None]
+        self,
+        send: Send,
+        identity: Identity,
+        wish: Resumption,
+        on_abort: Callable[[], None],
+        device: Device = Device(),  # noqa: B008 - it is frozen
     ) -> Connection:
         """Take a socket in: `welcome`, then what it missed where it resumes, then what comes.
 
@@ -108,13 +118,13 @@ class Hub:
             verdict = await wish.judge(self.road, identity)
         connection = Connection(send, identity, epoch=self.road.epoch, on_abort=on_abort)
         try:
-            self._take_in(connection, verdict)
+            self._take_in(connection, verdict, device)
         except BaseException:
             self.leave(connection)
             raise
         return connection
 
-    def _take_in(self, connection: Connection, verdict: Verdict) -> None:
+    def _take_in(self, connection: Connection, verdict: Verdict, device: Device) -> None:
         connection.position = verdict.since
         self.connections.add(connection)
         self.groups.enter(connection, connection.identity.groups)
@@ -131,7 +141,7 @@ class Hub:
             self.road.catch_up(connection, awaiting=verdict.awaiting, says_so=says_so)
         else:
             connection.is_live = True
-        self.roster.join(connection)
+        self.attendance.join(connection, device)
 
     def leave(self, connection: Connection) -> None:
         """Let a socket go. Safe to call twice."""
@@ -140,16 +150,18 @@ class Hub:
         self.connections.discard(connection)
         self.groups.leave(connection, connection.identity.groups)
         self._listening.changed()
-        self.roster.leave(connection)
+        self.attendance.leave(connection)
 
     def identify(self, connection: Connection, known: Identity) -> None:
         """The user of a socket is known anew: groups and clearance follow."""
-        before = connection.identity.groups
+        before = connection.identity
         connection.identity = known
         connection.is_warned = False
-        self.groups.leave(connection, before - known.groups)
-        self.groups.enter(connection, known.groups - before)
+        self.groups.leave(connection, before.groups - known.groups)
+        self.groups.enter(connection, known.groups - before.groups)
         self._listening.changed()
+        if (before.username, before.roles) != (known.username, known.roles):
+            self.attendance.change(connection)
 
     def obey(self, order: Row) -> None:
         """Carry out an order of the log."""
@@ -192,6 +204,8 @@ class Hub:
                     self.road.tail.wake()
             case "realtime.frame":
                 self.ephemera.hear(message, self.groups.members)
+            case "realtime.presence":
+                self.roster.hear(message)
             case unknown:
                 logger.warning("The channel layer brought a message of type %r: not ours.", unknown)
 

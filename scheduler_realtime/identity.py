@@ -13,8 +13,8 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Vali
 from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
-from . import close_codes, pacing
-from .audience import RECEIPT_WATCHERS, groups_of
+from . import close_codes, pacing, presence
+from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
@@ -112,7 +112,7 @@ def _unavailable() -> TokenRejected:
 def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     """The users behind claims, in four queries where Django's own tables decide everything.
 
-    None for a user that does not exist, or whose password is not the token's any more; left out
+    In five where `PRESENCE_VISIBLE_TO` is a permission. None for a user that does not exist, or whose password is not the token's any more; left out
     is whom the host's own code failed for. Blocks on the database: for the books thread.
     """
     from rest_framework_simplejwt.settings import api_settings
@@ -128,7 +128,7 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     groups = ["groups"] if has_groups(model) else []
     users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
     keys = [user.pk for user in users.values()]
-    holders = {permission: _holders(permission, keys) for permission in (CLEARANCE, WATCHING)}
+    holders = {permission: _holders(permission, keys) for permission in _asked_for()}
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
         try:
@@ -171,6 +171,8 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
     groups = groups_of(plain(user.pk), roles)
     if _has(user, WATCHING, holders):
         groups |= {RECEIPT_WATCHERS}
+    if (watching := presence.permission()) is not None and _has(user, watching, holders):
+        groups |= {PRESENCE_WATCHERS}
     return Identity(
         user_id=plain(user.pk),
         username=user.get_username(),
@@ -180,6 +182,10 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
     )
+
+
+def _asked_for() -> list[str]:
+    return [each for each in (CLEARANCE, WATCHING, presence.permission()) if each is not None]
 
 
 def roles_of(user: Any) -> tuple[str, ...]:

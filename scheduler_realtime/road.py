@@ -13,10 +13,10 @@ from .connection import Connection
 from .deliveries import Deliveries
 from .ephemeral import Ephemera
 from .gathering import Gathering
+from .groups import Groups
 from .log import Page, Row, State
 from .messages import CONTROL
 from .ring import Ring
-from .roster import Groups
 from .shelf import Shelf
 from .tail import Tail
 

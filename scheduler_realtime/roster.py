@@ -1,121 +1,225 @@
-"""Who is at this process: its sockets by group, and its users, each joining and leaving once."""
+"""The roster: what this process's sockets have been told of who is here, and what is to be told."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Collection, Iterable
-from typing import Any, Final
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
 
 from django.utils import timezone
 
-from . import doorbell
-from .audience import EVERYONE
+from . import presence
 from .connection import Connection
-from .messages import UserPresence, envelope
-from .wire import plain
+from .groups import Groups
+from .mailbox import Item
+from .messages import Key, UserPresence, envelope
+from .presence import Person
+from .wire import dumps, plain
 
-GRACE: Final = 10.0
-"""Seconds after a user's last socket until `leave` is said: a reload of the page is no leaving."""
+logger = logging.getLogger(__name__)
+
+SENDS_PER_STEP: Final = 128
+"""Frames handed over before the loop may do something else: some two milliseconds."""
+
+ENDED: Final = 10_000
+"""Visits known to have ended: what the layer brings late of them is no news."""
+
+Action = Literal["join", "leave", "update"]
 
 
-class Groups:
-    """The sockets of this process by group. Belongs to one event loop."""
+class Attendance(Protocol):
+    """What the roster asks about this process's own sockets."""
 
-    def __init__(self) -> None:
-        self._members: dict[str, set[Connection]] = {}
+    def holds(self, user_id: Key) -> bool: ...
 
-    def names(self) -> Collection[str]:
-        """The groups somebody here is in."""
-        return self._members.keys()
 
-    def members(self, groups: Iterable[str]) -> set[Connection]:
-        """The sockets in any of these groups."""
-        found: set[Connection] = set()
-        for group in groups:
-            found |= self._members.get(group, set())
-        return found
+class House(Protocol):
+    """What the roster needs of its hub."""
 
-    def enter(self, connection: Connection, groups: Iterable[str]) -> None:
-        """Put a socket into groups."""
-        for group in groups:
-            self._members.setdefault(group, set()).add(connection)
+    groups: Groups
 
-    def leave(self, connection: Connection, groups: Iterable[str]) -> None:
-        """Take a socket out of groups, in which it need not be."""
-        for group in groups:
-            members = self._members.get(group, set())
-            members.discard(connection)
-            if not members:
-                self._members.pop(group, None)
+    @property
+    def attendance(self) -> Attendance: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Somebody as the sockets know them, and the groups of those who do."""
+
+    person: Person
+    shown: Mapping[str, Any]
+    groups: frozenset[str]
 
 
 class Roster:
-    """The users of this process's sockets. Belongs to one event loop."""
+    """What is known of who is here, and what of it was told. Belongs to one event loop.
 
-    def __init__(self) -> None:
-        self._sockets: dict[Any, dict[str, Connection]] = {}
-        self._leaving: dict[Any, asyncio.TimerHandle] = {}
+    Two sources say who is here: what nodes tell each other, which may come late, twice or never,
+    and a look at the database, which is right but for what was said since it began. Whatever they
+    say goes through `known`; a socket hears of the difference to what it was told, and so of each
+    user in turn that they join and that they leave.
+    """
 
-    def join(self, connection: Connection) -> None:
-        """Count a socket in, and say so where it is its user's first."""
-        user = connection.identity.user_id
-        sockets = self._sockets.setdefault(user, {})
-        sockets[connection.id] = connection
-        timer = self._leaving.pop(user, None)
-        if timer is not None:
-            timer.cancel()
-        elif len(sockets) == 1:
-            self._say("join", connection)
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._known: dict[Key, Person] = {}
+        self._told: dict[Key, _Told] = {}
+        self._untold: dict[Key, None] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._since: set[Key] = set()
+        self._is_seeded = False
+        self._early: dict[Connection, Collection[Key]] = {}
+        self._something = asyncio.Event()
+        self._handed_over = 0
 
-    def leave(self, connection: Connection) -> None:
-        """Count a socket out, and say so, after a grace, where it was its user's last."""
-        user = connection.identity.user_id
-        sockets = self._sockets.get(user, {})
-        if sockets.pop(connection.id, None) is None or sockets:
+    # What is known.
+
+    def arrive(self, person: Person) -> None:
+        """A socket of theirs was opened here: if they were not here before, they are now."""
+        if person.user_id not in self._known:
+            self._enter(person)
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Another node, or this one, tells who is here now, and whose visits have ended."""
+        try:
+            here = [Person.read(each) for each in message["here"]]
+            gone = [(user, visit) for user, visit in message["gone"]]
+            for person in here:
+                self._enter(person)
+            for user, visit in gone:
+                self._end(user, visit)
+        except (TypeError, KeyError, ValueError) as error:
+            logger.warning("What the channel layer says of presence means nothing: %r.", error)
+
+    def look(self) -> None:
+        """A look at the database begins: what is said from now on, it may not know."""
+        self._since.clear()
+
+    def see(self, people: Mapping[Key, Person]) -> None:
+        """What the look has found: everybody who is here. Who has a socket here is, besides."""
+        if not self._is_seeded:
+            self._told = {user: _told(person) for user, person in people.items()}
+            self._is_seeded = True
+            self._something.set()
+        for user, person in people.items():
+            if user not in self._since and self._known.get(user) is not person:
+                self._ended.pop(person.visit, None)
+                self._know(user, person)
+        for user in self._known.keys() - people.keys():
+            if user not in self._since:
+                self._end(user, self._known[user].visit)
+
+    def _enter(self, person: Person) -> None:
+        before = self._known.get(person.user_id)
+        if person.visit in self._ended or before == person:
             return
-        loop = asyncio.get_running_loop()
-        self._leaving[user] = loop.call_later(GRACE, self._left, connection)
+        if before is not None and before.visit != person.visit:
+            self._remember(before.visit)
+        self._since.add(person.user_id)
+        self._know(person.user_id, person)
 
-    def note(self, connection: Connection, page: str | None, date: str | None) -> None:
-        """Remember what a user looks at, and say so where it is something else than before.
+    def _end(self, user: Key, visit: str) -> None:
+        known = self._known.get(user)
+        if known is None or known.visit != visit:
+            self._remember(visit)
+        elif not self._house.attendance.holds(user):
+            self._remember(visit)
+            self._since.add(user)
+            self._know(user, None)
 
-        A page is cut at its query and its fragment, where names of patients and tokens stand.
+    def _know(self, user: Key, person: Person | None) -> None:
+        if person is None:
+            self._known.pop(user, None)
+        else:
+            self._known[user] = person
+        self._untold[user] = None
+        self._something.set()
+
+    def _remember(self, visit: str) -> None:
+        self._ended[visit] = None
+        if len(self._ended) > ENDED:
+            self._ended.popitem(last=False)
+
+    # What is told.
+
+    def shown_to(self, connection: Connection) -> list[Mapping[str, Any]]:
+        """Who is here, as far as this socket's user may see, as all it was told adds up to.
+
+        Before the database was looked at this is who is known so far, and the rest is told then.
         """
-        page = re.split("[?#]", page)[0][:200] if page is not None else None
-        if (page, date) != (connection.current_page, connection.active_schedule_date):
-            connection.current_page, connection.active_schedule_date = page, date
-            self._say("update", connection)
+        groups = connection.identity.groups
+        told = self._told
+        if not self._is_seeded:
+            told = {user: _told(person) for user, person in self._known.items()}
+            self._early[connection] = told.keys()
+        return [each.shown for each in told.values() if not each.groups.isdisjoint(groups)]
 
-    def users(self) -> list[dict[str, Any]]:
-        """Who is here, one entry a user, of the socket that was opened last."""
-        return [_shown(list(sockets.values())[-1]) for sockets in self._sockets.values() if sockets]
+    async def run(self) -> None:
+        """Tell what is to be told, for ever, in steps between which the loop goes round."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            if not self._is_seeded:
+                continue
+            await self._tell_early()
+            while self._untold:
+                user = next(iter(self._untold))
+                del self._untold[user]
+                try:
+                    await self._tell(user)
+                except Exception:
+                    logger.exception("What user %s does could not be told.", user)
 
-    def stop(self) -> None:
-        """Forget who was about to leave."""
-        for timer in self._leaving.values():
-            timer.cancel()
-        self._leaving.clear()
+    async def _tell_early(self) -> None:
+        early, self._early = self._early, {}
+        for connection, answered in early.items():
+            for user, told in tuple(self._told.items()):
+                seen = not told.groups.isdisjoint(connection.identity.groups)
+                if seen and user not in answered:
+                    await self._say("join", told, [connection])
 
-    def _left(self, connection: Connection) -> None:
-        user = connection.identity.user_id
-        self._leaving.pop(user, None)
-        self._sockets.pop(user, None)
-        self._say("leave", connection)
+    async def _tell(self, user: Key) -> None:
+        """Tell the difference: to those who may see the user now, who could, or both."""
+        before, person = self._told.pop(user, None), self._known.get(user)
+        now = None if person is None else _told(person)
+        if now is not None:
+            self._told[user] = now
+        could, can = self._members(before), self._members(now)
+        if before is not None:
+            await self._say("leave", before, could - can)
+        if now is not None:
+            await self._say("join", now, can - could)
+            if before is not None and _is_news(before, now):
+                await self._say("update", now, can & could)
 
-    def _say(self, action: str, connection: Connection) -> None:
-        data = _shown(connection) | {"action": action}
-        frame = envelope(UserPresence.type, plain(data), timestamp=timezone.now())
-        doorbell.carry(frame, [EVERYONE])
+    def _members(self, told: _Told | None) -> set[Connection]:
+        return set() if told is None else self._house.groups.members(told.groups)
+
+    async def _say(self, action: Action, told: _Told, to: Iterable[Connection]) -> None:
+        item = None
+        for connection in to:
+            item = item or _item(action, told)
+            if connection.wants(UserPresence.type, told.groups):
+                connection.carry(item)
+            self._handed_over += 1
+            if self._handed_over % SENDS_PER_STEP == 0:
+                await asyncio.sleep(0)
 
 
-def _shown(connection: Connection) -> dict[str, Any]:
-    identity = connection.identity
-    return {
-        "user_id": identity.user_id,
-        "username": identity.username,
-        "role": identity.roles[0] if identity.roles else None,
-        "current_page": connection.current_page,
-        "active_schedule_date": connection.active_schedule_date,
-        "connection_id": connection.id,
-    }
+def _told(person: Person) -> _Told:
+    groups = presence.hearers(person.user_id, person.roles)
+    return _Told(person, person.shown, groups)
+
+
+def _is_news(before: _Told, now: _Told) -> bool:
+    """Whether peers care. A user who is shown by another socket alone has not done anything."""
+    return {**before.shown, "connection_id": None} != {**now.shown, "connection_id": None}
+
+
+def _item(action: Action, told: _Told) -> Item:
+    data = {**told.shown, "action": action}
+    text = dumps(envelope(UserPresence.type, plain(data), timestamp=timezone.now()))
+    return Item(text=lambda: text, size=len(text), is_ephemeral=True)

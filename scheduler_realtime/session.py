@@ -93,9 +93,8 @@ class Session:
             case Subscribe():
                 self._subscribe(command)
             case Presence():
-                self._connection.say(
-                    "presence_state", {"users": self._hub.roster.users()}, command.ref
-                )
+                users = self._hub.roster.shown_to(self._connection)
+                self._connection.say("presence_state", {"users": users}, command.ref)
             case Ack():
                 self._acknowledge(command)
             case CancelOptimization():
@@ -112,7 +111,7 @@ class Session:
         if said:
             page = said.get("current_page", connection.current_page)
             date = said.get("active_schedule_date", connection.active_schedule_date)
-            self._hub.roster.note(connection, page, date)
+            self._hub.attendance.note(connection, page, date)
         promised = self._hub.road.promised(connection)
         connection.beat()
         if command.data.position is not None:

@@ -3,12 +3,13 @@
 Nothing that must not be lost goes this way, and nobody ever waits for it.
 """
 
-from .courier import LOG_GROUP, Courier
+from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 from .listening import Listening
-from .ringing import attach, carry, detach, mute, ring, wake
+from .ringing import attach, carry, detach, mute, ring, tell, wake
 
 __all__ = [
     "LOG_GROUP",
+    "PRESENCE_GROUP",
     "Courier",
     "Listening",
     "attach",
@@ -16,5 +17,6 @@ __all__ = [
     "detach",
     "mute",
     "ring",
+    "tell",
     "wake",
 ]

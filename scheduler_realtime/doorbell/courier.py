@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 LOG_GROUP: Final = "realtime.log"
 """The group every hub is in: rung with the new head after positions were given."""
 
+PRESENCE_GROUP: Final = "realtime.presence"
+"""The group every hub is in: told who is here on other nodes now, and who is gone."""
+
 SEND_TIMEOUT: Final = 2.0
 """Seconds a call of the layer may take before it is given up: a frozen Redis takes for ever."""
 

@@ -11,7 +11,7 @@ from channels.layers import get_channel_layer
 
 from scheduler_realtime.conf import conf
 
-from .courier import LOG_GROUP, SEND_TIMEOUT
+from .courier import LOG_GROUP, PRESENCE_GROUP, SEND_TIMEOUT
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Listening:
             self._changed.clear()
             if loop.time() >= rejoin_at:
                 joined, rejoin_at = set(), loop.time() + REJOIN
-            wanted = {LOG_GROUP, *self._wanted()}
+            wanted = {LOG_GROUP, PRESENCE_GROUP, *self._wanted()}
             for group in wanted - joined:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await layer.group_add(group, channel)

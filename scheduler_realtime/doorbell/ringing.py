@@ -13,18 +13,21 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, ParamSpec, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from scheduler_realtime.conf import conf
 
-from .courier import LOG_GROUP, Courier
+from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+
+TOLD_AT_ONCE: Final = 200
+"""People in one message: some 50 KB, which keep no other message of the layer waiting for long."""
 
 
 class LocalHub(Protocol):
@@ -101,6 +104,22 @@ def carry(frame: dict[str, Any], groups: Iterable[str]) -> None:
         _hub.hear(message)
     for group in names:
         _send(group, message)
+
+
+@_harmless
+def tell(here: Sequence[dict[str, Any]], gone: Sequence[tuple[int | str, str]]) -> None:
+    """Tell the hubs of all processes, this one's first, who is here now, and whose visits ended."""
+    most = max(len(here), len(gone))
+    for start in range(0, most, TOLD_AT_ONCE):
+        page = slice(start, start + TOLD_AT_ONCE)
+        message = {
+            "type": "realtime.presence",
+            "here": list(here[page]),
+            "gone": [list(each) for each in gone[page]],
+        }
+        if _hub is not None:
+            _hub.hear(message)
+        _send(PRESENCE_GROUP, message)
 
 
 def _send(group: str, message: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from scheduler_realtime.identity import Claims, Identity
 from scheduler_realtime.log import Page, Row, State
 from scheduler_realtime.receipts import Listener
 from tests.harness.line import Line, until
+from tests.harness.memory_register import MemoryRegister
 
 NURSE = frozenset({"everyone", "user.1", "role.nurse"})
 
@@ -89,6 +90,7 @@ class House:
         self.faults: list[Exception] = []
         self.hub = Hub()
         self.hub.road.awaiting = Gathering(self.awaiting)
+        self.register = self.hub.attendance.register = MemoryRegister()  # type: ignore[assignment]  # it is enough like it
 
     def open(self) -> None:
         """Start the hub at the log's head."""
