@@ -151,6 +151,11 @@ class Attendance:
         """Whether a user has a socket here."""
         return user_id in self._held
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is not written yet."""
+        return self._something.is_set() or self._writing.locked()
+
     # What is written.
 
     async def run(self) -> None:
