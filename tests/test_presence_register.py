@@ -40,8 +40,8 @@ class Desk:
         return outcome
 
     def close(self, *users: Any) -> Outcome:
-        """Close the oldest socket of each of these users."""
-        left = [next(each for each in self.sockets if each.user_id == user) for user in users]
+        """Close the socket of each of these users that was opened last."""
+        left = [_last(self.sockets, user) for user in users]
         self.sockets = [each for each in self.sockets if each not in left]
         outcome = self.write(left={each.id: each.user_id for each in left})
         assert outcome is not None
@@ -50,6 +50,10 @@ class Desk:
     def dies(self, ago: float = 1.0) -> None:
         """Its lease ended so many seconds ago."""
         Node.objects.filter(pk=self.id).update(lease_until=clock.now() - timedelta(seconds=ago))
+
+
+def _last(sockets: list[Socket], user: Any) -> Socket:
+    return next(each for each in reversed(sockets) if each.user_id == user)
 
 
 def socket(user: Any, **facts: Any) -> Socket:
@@ -117,15 +121,38 @@ def test_a_user_has_left_when_the_last_socket_of_all_nodes_is_gone() -> None:
 
 def test_a_user_whose_shown_socket_is_gone_is_shown_by_the_newest() -> None:
     desk = Desk()
-    desk.open(1, current_page="/old")
-    desk.open(1, current_page="/middle", connected_at=clock.now() + timedelta(seconds=1))
-    desk.open(1, current_page="/new", connected_at=clock.now() + timedelta(seconds=2))
+    now = clock.now()
+    desk.open(1, current_page="/old", connected_at=now)
+    desk.open(1, current_page="/new", connected_at=now + timedelta(seconds=2))
+    desk.open(1, current_page="/shown", connected_at=now + timedelta(seconds=1))
 
     outcome = desk.close(1)
 
     (person,) = outcome.here
-    assert (person.current_page, person.connection_id) == ("/new", desk.sockets[-1].id)
+    assert (person.current_page, person.connection_id) == ("/new", desk.sockets[1].id)
     assert Presence.objects.get().current_page == "/new"
+
+
+def test_a_second_socket_is_shown_once_it_says_what_it_looks_at() -> None:
+    desk = Desk()
+    desk.open(1, current_page="/board")
+
+    silent = desk.open(1)
+    (person,) = desk.open(1, active_schedule_date="2026-01-15").here
+
+    assert here(silent) == []
+    assert (person.current_page, person.active_schedule_date) == (None, "2026-01-15")
+
+
+def test_who_registers_everything_anew_takes_the_place_of_no_other_socket() -> None:
+    one, two = Desk(), Desk()
+    one.open(1, current_page="/board")
+    two.open(1, current_page="/rooms")
+
+    outcome = one.write(is_all=True, arrived=tuple(one.sockets))
+
+    assert here(outcome) == []
+    assert Presence.objects.get().current_page == "/rooms"
 
 
 def test_who_comes_back_within_the_grace_goes_on_with_the_visit() -> None:
@@ -174,8 +201,8 @@ def test_the_dead_nodes_sockets_go_and_its_users_left_when_its_lease_ended() -> 
 
 def test_what_a_dead_node_showed_is_shown_by_a_living_one() -> None:
     one, two = Desk(), Desk()
-    one.open(1, current_page="/dead")
     two.open(1, current_page="/alive")
+    one.open(1, current_page="/dead")
     one.dies()
 
     with attached() as hub:
@@ -264,8 +291,8 @@ def test_what_is_heard_of_a_socket_moves_nothing_but_its_time() -> None:
 
 def test_an_orderly_end_leaves_nothing_of_the_node() -> None:
     one, two = Desk(), Desk()
-    one.open(1, 2)
     two.open(2, current_page="/alive")
+    one.open(1, 2, current_page="/dead")
 
     outcome = one.register.sign_off()
 

@@ -74,7 +74,7 @@ class Register:
             moved = {table.value("user_id", socket.user_id) for socket in batch.moved}
             writing.lock(leaving | moved)
         writing.add_sockets(self._node_id, batch.arrived)
-        here = writing.add_users(batch.arrived)
+        here = writing.add_users(batch.arrived, is_news=not batch.is_all)
         writing.remove_sockets(left)
         here += writing.move(batch.moved)
         now = table.value("left_at", clock.now())

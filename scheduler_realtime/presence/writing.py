@@ -56,34 +56,46 @@ def add_sockets(node_id: Any, arrived: Collection[Socket]) -> None:
         )
 
 
-def add_users(arrived: Iterable[Socket]) -> list[Person]:
+def add_users(arrived: Iterable[Socket], *, is_news: bool) -> list[Person]:
     """Write down whose sockets these are, and return whom one of them now stands for.
 
     That is whoever was not here, and whoever comes back within the grace, whose page stays until
-    another is said. Whoever had another socket all the time is shown by that one still.
+    another is said. Whoever had another socket all the time is shown by that one still, unless it
+    `is_news` what the one that has arrived looks at.
     """
     table = users()
     by_user = {socket.user_id: socket for socket in arrived}
     ids = {socket.id for socket in by_user.values()}
-    name = table.name
+    stays = f"{table.name}.left_at IS NULL"
+    if is_news:
+        stays += " AND excluded.current_page IS NULL AND excluded.active_schedule_date IS NULL"
+    sets = ", ".join(
+        (
+            "username = excluded.username, roles = excluded.roles, left_at = NULL",
+            f"connection_id = CASE WHEN {stays} THEN {table.name}.connection_id"
+            " ELSE excluded.connection_id END",
+            _shown_sql(table, "current_page", stays),
+            _shown_sql(table, "active_schedule_date", stays),
+        )
+    )
     found: list[Person] = []
     for page in pages(table.rows(_USER, map(_user_row, by_user.values()))):
         rows = table.ask(
-            f"INSERT INTO {name} ({', '.join(_USER)})"  # noqa: S608
-            f" VALUES {table.values(_USER, len(page))} ON CONFLICT (user_id) DO UPDATE SET"
-            " username = excluded.username, roles = excluded.roles, left_at = NULL,"
-            f" connection_id = CASE WHEN {name}.left_at IS NULL"
-            f" THEN {name}.connection_id ELSE excluded.connection_id END,"
-            f" current_page = CASE WHEN {name}.left_at IS NULL THEN {name}.current_page"
-            f" ELSE COALESCE(excluded.current_page, {name}.current_page) END,"
-            f" active_schedule_date = CASE WHEN {name}.left_at IS NULL"
-            f" THEN {name}.active_schedule_date ELSE"
-            f" COALESCE(excluded.active_schedule_date, {name}.active_schedule_date) END"
+            f"INSERT INTO {table.name} ({', '.join(_USER)})"  # noqa: S608
+            f" VALUES {table.values(_USER, len(page))} ON CONFLICT (user_id) DO UPDATE SET {sets}"
             f" RETURNING {', '.join(SHOWN)}",
             flat(page),
         )
         found += map(person_of, rows)
     return [person for person in found if person.connection_id in ids]
+
+
+def _shown_sql(table: Table, column: str, stays: str) -> str:
+    old, new = f"{table.name}.{column}", f"excluded.{column}"
+    return (
+        f"{column} = CASE WHEN {stays} THEN {old} WHEN {table.name}.left_at IS NULL THEN {new}"
+        f" ELSE COALESCE({new}, {old}) END"
+    )
 
 
 def remove_sockets(ids: Iterable[str]) -> None:
