@@ -4,7 +4,7 @@ from .awaiting import Filed, at_positions, awaited, read_by_id
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
 from .recognition import Place, Sighting, look, recognise
-from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
+from .upkeep import BATCH, Bounds, awaited_outside, discard, drop_expired, renew_epoch, trim
 from .writing import Draft, append, resync
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "awaited_outside",
     "database",
     "discard",
+    "drop_expired",
     "look",
     "read_after",
     "read_alerts_after",
