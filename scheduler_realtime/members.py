@@ -35,6 +35,14 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
     return found | _by_role(users, groups)
 
 
+def meant_by(word: str) -> list[Any]:
+    """The users whom a person may mean by a word: by primary key, and by user name."""
+    users = _users()
+    meant = models.Q(**{users.model.USERNAME_FIELD: word})
+    key = value_in(users.model._meta.pk, word)
+    return list(users.filter(meant if key is None else meant | models.Q(pk=key)))
+
+
 def unknown_users(keys: Collection[int | str]) -> list[int | str]:
     """Those of these primary keys that no user has. A query for each 500."""
     users = _users()

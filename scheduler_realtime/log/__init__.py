@@ -1,6 +1,7 @@
 """The log: append in the host's transaction, give positions after it, read on from a position."""
 
 from .awaiting import Filed, at_positions, awaited, read_by_id
+from .placement import position_of, wait_for_position
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
 from .recognition import Place, Sighting, look, recognise
@@ -27,6 +28,7 @@ __all__ = [
     "discard",
     "drop_expired",
     "look",
+    "position_of",
     "read_after",
     "read_alerts_after",
     "read_by_id",
@@ -36,4 +38,5 @@ __all__ = [
     "sequence",
     "state",
     "trim",
+    "wait_for_position",
 ]
