@@ -4,6 +4,7 @@ from .awaiting import Filed, at_positions, awaited, read_by_id
 from .placement import position_of, wait_for_position
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
+from .recent import read_before
 from .recognition import Place, Sighting, look, recognise
 from .upkeep import BATCH, Bounds, awaited_outside, discard, drop_expired, renew_epoch, trim
 from .writing import Draft, append, resync
@@ -31,6 +32,7 @@ __all__ = [
     "position_of",
     "read_after",
     "read_alerts_after",
+    "read_before",
     "read_by_id",
     "recognise",
     "renew_epoch",
