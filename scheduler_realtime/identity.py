@@ -94,6 +94,13 @@ def claims_of(user: Any, *, until: float) -> Claims:
     return Claims(user_key=plain(key), expires_at=until, password_mark=mark)
 
 
+def token_for(user: Any) -> str:
+    """A fresh access token of this user, as a login would give one."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    return str(AccessToken.for_user(user))
+
+
 def _user_key(claim: Any) -> int | str:
     key = plain(claim, "user_id")
     if type(key) is not int and not isinstance(key, str):

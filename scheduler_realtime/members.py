@@ -43,6 +43,13 @@ def meant_by(word: str) -> list[Any]:
     return list(users.filter(meant if key is None else meant | models.Q(pk=key)))
 
 
+def some_superuser() -> Any:
+    """An active superuser, or None where there is none."""
+    users = _active_users()
+    has_superusers = _has_column(users.model, "is_superuser")
+    return users.filter(is_superuser=True).order_by("pk").first() if has_superusers else None
+
+
 def unknown_users(keys: Collection[int | str]) -> list[int | str]:
     """Those of these primary keys that no user has. A query for each 500."""
     users = _users()

@@ -169,24 +169,24 @@ def test_a_database_that_is_out_is_a_command_error(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.sqlite_only
-def test_on_a_real_server_it_waits_for_its_position(embedded_site: Site) -> None:
-    embedded_site.surgeries()  # daphne has a hub only once somebody has asked it for something
+def test_on_a_real_server_it_waits_for_its_position(clustered_site: Site) -> None:
+    clustered_site.surgeries()  # daphne has a hub only once somebody has asked it for something
 
-    sent = embedded_site.manage(
+    sent = clustered_site.manage(
         "realtime_send", "Disk", "-", "--role=nurse", "--as=admin", "--wait", input="full"
     )
 
     words = dict(line.split() for line in sent.stdout.splitlines())
     after = int(words["position"]) - 1
-    answer = embedded_site.request("GET", f"/api/ws/messages?after={after}", who="nurse")
+    answer = clustered_site.request("GET", f"/api/ws/messages?after={after}", who="nurse")
     assert answer.body["results"][0]["key"] == words["key"]
     assert answer.body["results"][0]["data"]["message"] == "full"
-    assert answer.body["results"][0]["user_id"] == embedded_site.users["admin"]
+    assert answer.body["results"][0]["user_id"] == clustered_site.users["admin"]
 
 
 @pytest.mark.sqlite_only
-def test_the_shell_learns_by_the_exit_code_that_it_called_wrongly(embedded_site: Site) -> None:
-    failed = embedded_site.manage("realtime_send", "Disk", "full", check=False)
+def test_the_shell_learns_by_the_exit_code_that_it_called_wrongly(clustered_site: Site) -> None:
+    failed = clustered_site.manage("realtime_send", "Disk", "full", check=False)
 
     assert failed.returncode == 2
     assert "--everyone" in failed.stderr

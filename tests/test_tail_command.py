@@ -2,11 +2,9 @@
 
 import io
 import json
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,8 @@ from scheduler_realtime import (
 from scheduler_realtime.log import Bounds
 from scheduler_realtime.models import Message
 from scheduler_realtime.testing import pump
-from tests.harness import lifeline
 from tests.harness.app_server import project_environment
 from tests.harness.child import REPOSITORY
-from tests.harness.opening import Seeded
 from tests.harness.site import Site
 
 pytestmark = pytest.mark.django_db
@@ -173,16 +169,6 @@ def test_a_database_that_is_out_at_first_is_a_command_error(
     assert failed.value.returncode == 1
 
 
-@pytest.fixture
-def bare(seeded_sqlite: Seeded) -> Iterator[Site]:
-    """A database without any server."""
-    path = lifeline.new_folder("sqlite") / "bare.sqlite3"
-    shutil.copyfile(seeded_sqlite.place, path)
-    site = Site(servers=[], database_url=f"sqlite:///{path}", users=seeded_sqlite.users, prefix="")
-    yield site
-    site.close()
-
-
 TELL = """
 from scheduler_realtime import send_system_notification
 from scheduler_realtime.testing import pump
@@ -192,13 +178,13 @@ pump()
 
 
 @pytest.mark.sqlite_only
-def test_it_follows_through_an_outage_until_ctrl_c(bare: Site) -> None:
-    path = Path(bare.database_url.removeprefix("sqlite:///"))
-    bare.shell(TELL.format("before"))
+def test_it_follows_through_an_outage_until_ctrl_c(bare_site: Site) -> None:
+    path = Path(bare_site.database_url.removeprefix("sqlite:///"))
+    bare_site.shell(TELL.format("before"))
     tail = subprocess.Popen(
         [sys.executable, "manage.py", "realtime_tail"],
         cwd=REPOSITORY,
-        env=project_environment(bare.database_url, None),
+        env=project_environment(bare_site.database_url, None),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -207,13 +193,13 @@ def test_it_follows_through_an_outage_until_ctrl_c(bare: Site) -> None:
     assert tail.stderr is not None
     try:
         lines = [tail.stdout.readline()]
-        bare.shell(TELL.format("live"))
+        bare_site.shell(TELL.format("live"))
         lines.append(tail.stdout.readline())
         path.rename(path.with_suffix(".away"))
         said = [tail.stderr.readline()]
         path.with_suffix(".away").rename(path)
         said.append(tail.stderr.readline())
-        bare.shell(TELL.format("after"))
+        bare_site.shell(TELL.format("after"))
         lines.append(tail.stdout.readline())
         tail.send_signal(signal.SIGINT)
         rest = tail.communicate(timeout=10)
@@ -229,13 +215,13 @@ def test_it_follows_through_an_outage_until_ctrl_c(bare: Site) -> None:
 
 
 @pytest.mark.sqlite_only
-def test_it_ends_quietly_when_nobody_reads_any_more(bare: Site) -> None:
-    bare.shell(TELL.format("first"))
+def test_it_ends_quietly_when_nobody_reads_any_more(bare_site: Site) -> None:
+    bare_site.shell(TELL.format("first"))
 
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} manage.py realtime_tail | head -n 1"],
         cwd=REPOSITORY,
-        env=project_environment(bare.database_url, None),
+        env=project_environment(bare_site.database_url, None),
         capture_output=True,
         text=True,
         timeout=20,

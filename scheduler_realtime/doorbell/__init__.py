@@ -5,16 +5,19 @@ Nothing that must not be lost goes this way, and nobody ever waits for it.
 
 from .courier import LOG_GROUP, Courier
 from .listening import Listening
+from .probing import Probe, reaches_others
 from .ringing import attach, carry, detach, mute, ring, wake
 
 __all__ = [
     "LOG_GROUP",
     "Courier",
     "Listening",
+    "Probe",
     "attach",
     "carry",
     "detach",
     "mute",
+    "reaches_others",
     "ring",
     "wake",
 ]

@@ -10,8 +10,9 @@ from scheduler_realtime.models import Message
 
 from .reading import database
 
-LOOK_AGAIN: Final = 0.05
-"""Seconds between two looks: nothing tells another process's writer that its message got a place."""
+PAUSES: Final = (0.005, 0.25)
+"""Seconds after the first look, and at the most, each twice the one before: nobody tells a writer
+in another process that its message got a place."""
 
 
 def position_of(key: uuid.UUID) -> int | None:
@@ -22,7 +23,8 @@ def position_of(key: uuid.UUID) -> int | None:
 
 def wait_for_position(key: uuid.UUID, within: float) -> int | None:
     """The same, waiting so many seconds for a relay to give one. Blocks."""
-    until = time.monotonic() + within
-    while (position := position_of(key)) is None and time.monotonic() < until:
-        time.sleep(LOOK_AGAIN)
+    until, (pause, longest) = time.monotonic() + within, PAUSES
+    while (position := position_of(key)) is None and (left := until - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, longest)
     return position
