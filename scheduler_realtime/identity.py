@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -94,11 +95,13 @@ def claims_of(user: Any, *, until: float) -> Claims:
     return Claims(user_key=plain(key), expires_at=until, password_mark=mark)
 
 
-def token_for(user: Any) -> str:
+def token_for(user: Any, *, lifetime: dt.timedelta) -> str:
     """A fresh access token of this user, as a login would give one."""
     from rest_framework_simplejwt.tokens import AccessToken
 
-    return str(AccessToken.for_user(user))
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=lifetime)
+    return str(token)
 
 
 def _user_key(claim: Any) -> int | str:

@@ -18,7 +18,7 @@ from .visit import Visit
 TRANSACTION_MS: Final = 250.0
 """An INSERT and a COMMIT that take longer make every save of the host slow."""
 
-WRITE_LOCK: Final = (
+LOCKED: Final = (
     "Something holds a lock: on SQLite a process that writes without end, on PostgreSQL a migration"
     " or a LOCK TABLE. End it."
 )
@@ -54,9 +54,7 @@ class Canary:
                 await asyncio.gather(self._arrival, return_exceptions=True)
 
     async def _stations(self) -> AsyncIterator[Finding]:
-        yield await examined(
-            "transaction", self._transaction(), within=self._within, remedy=WRITE_LOCK
-        )
+        yield await examined("transaction", self._transaction(), within=self._within, remedy=LOCKED)
         if self._key is None:
             for station in ("relay", "doorbell", "delivery"):
                 yield skipped(station, "Nothing was written.")

@@ -16,7 +16,7 @@ from scheduler_realtime.doorbell import Probe
 from scheduler_realtime.exceptions import SocketRefused
 
 from . import ground, layer, servers
-from .canary import Canary
+from .canary import LOCKED, Canary
 from .findings import Finding, examined, failed, in_books, passed, since, skipped
 from .visit import Visit, visiting
 
@@ -24,15 +24,13 @@ UNREACHABLE: Final = (
     "Start the database, and see that DATABASES has its address and a user who may log in."
 )
 
-_GROUND: Final[tuple[tuple[str, Callable[[], Finding]], ...]] = (
-    ("database", ground.database),
-    ("migrations", ground.migrations),
-    ("clock", ground.clocks),
-    ("servers", servers.look),
+_GROUND: Final[tuple[tuple[str, Callable[[], Finding], str], ...]] = (
+    ("database", ground.database, UNREACHABLE),
+    ("migrations", ground.migrations, UNREACHABLE),
+    ("clock", ground.clocks, LOCKED),
+    ("servers", servers.look, LOCKED),
 )
-"""What needs nothing but the database, the first two of which everything else needs."""
-
-_NEEDED: Final = {"database", "migrations"}
+"""What needs nothing but the database, with the remedy where that does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +70,13 @@ class _Round:
         self._is_readable = True
 
     async def findings(self) -> AsyncIterator[Finding]:
-        for station, look in _GROUND:
+        for station, look, remedy in _GROUND:
             if not self._is_readable:
                 yield skipped(station, "The database cannot be used.")
                 continue
-            found = await self._examined(station, in_books(look), UNREACHABLE)
-            self._is_readable = found.state != "failed" or station not in _NEEDED
+            found = await self._examined(station, in_books(look), remedy)
+            is_of_database = station == "migrations" or found.remedy == remedy
+            self._is_readable = not (found.state == "failed" and is_of_database)
             yield found
         found = await self._examined("layer", self._layer(), layer.REMEDY)
         self._probe = None if found.state == "failed" else self._probe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import time
 import uuid
@@ -19,8 +20,11 @@ from . import refusals
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-LIFETIME: Final = 300.0
-"""Seconds for which the visitor may stay, at the longest."""
+LIFETIME: Final = dt.timedelta(seconds=30)
+"""How long the visitor's token is worth anything, as long as a ticket: it goes to where --url leads."""
+
+STAY: Final = 300.0
+"""Seconds for which the visitor may stay by a ticket, at the longest."""
 
 CLOSE_WITHIN: Final = 1.0
 """Seconds that a server has to say goodbye."""
@@ -58,14 +62,14 @@ async def visiting(url: str, user: Any, origin: str | None) -> AsyncIterator[Vis
     By a ticket, as browsers open one; where the server does not know that, by a token, to tell a
     server of another database from one that trusts nobody here.
     """
-    until = time.time() + LIFETIME
+    until = time.time() + STAY
     ticket = await books.run(lambda: tickets.issue(identity.claims_of(user, until=until)))
     try:
         visit = await _enter(f"{url}{'&' if '?' in url else '?'}ticket={ticket}", {}, origin)
     except SocketRefused as refusal:
         if refusal.code != close_codes.UNAUTHENTICATED:
             raise
-        token = await books.run(identity.token_for, user)
+        token = await books.run(identity.token_for, user, lifetime=LIFETIME)
         visit = await _enter(url, {"Authorization": f"Bearer {token}"}, origin)
     try:
         yield visit

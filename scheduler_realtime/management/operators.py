@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
 
-class _Formatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+class _Formatter(DjangoHelpFormatter):
     """Leaves the lines of the manual as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 class OperatorsCommand(BaseCommand):

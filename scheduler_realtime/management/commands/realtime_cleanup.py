@@ -6,14 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 
 from scheduler_realtime import files
 from scheduler_realtime.cleanup import clean_up
+from scheduler_realtime.management.operators import OperatorsCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorsCommand):
     """Prints how many of each were removed."""
 
     help = (
@@ -22,6 +23,12 @@ class Command(BaseCommand):
         " unused tickets, old samples. Running servers do this by themselves every few seconds;"
         " it helps where none runs, and may run beside them at any time."
     )
+
+    manual = """\
+Exit code: 0 done; 1 not everything was removed, as the text says; 2 called wrongly.
+
+  */10 * * * *  manage.py realtime_cleanup > /dev/null
+"""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")

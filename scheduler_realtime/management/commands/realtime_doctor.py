@@ -33,7 +33,8 @@ class Command(OperatorsCommand):
     )
     manual = """\
 Exit code: 0 nothing failed; 1 something did; 2 called wrongly. It is safe at any time: it writes
-one row that no client hears. With --url the visitor is seen to come and to go.
+one row that no client hears. The server at --url gets a ticket of the visitor and, where it does
+not take that, a token; both end after 30 s. So name only servers of your own.
 
   manage.py realtime_doctor --url ws://127.0.0.1:8000
   manage.py realtime_doctor --url wss://board.example/api/ws/ws --origin https://board.example
@@ -58,7 +59,7 @@ one row that no client hears. With --url the visitor is seen to come and to go.
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["timeout"] <= 0:
+        if not options["timeout"] > 0:
             raise words.misused("--timeout is a number of seconds above 0.")
         wishes = Wishes(
             url=None if options["url"] is None else _socket_at(options["url"]),
@@ -70,6 +71,8 @@ one row that no client hears. With --url the visitor is seen to come and to go.
         logging.disable()  # what the rooms would log on the way is in the findings, in words
         try:
             found = asyncio.run(self._examine(wishes, is_quiet=options["json"]))
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted.", returncode=130) from None
         finally:
             logging.disable(before)
         failed = [each.station for each in found if each.state == "failed"]

@@ -50,7 +50,7 @@ Ctrl-C; 1 the log cannot be read, or --since lies beyond its end; 2 called wrong
             type=_whole_number,
             default=LAST,
             metavar="N",
-            help=f"Begin with N; {LAST} if not said.",
+            help=f"Begin with the last N messages; {LAST}, if not said.",
         )
         start.add_argument(
             "--since", type=_whole_number, metavar="POSITION", help="Begin behind this position."
