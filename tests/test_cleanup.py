@@ -95,6 +95,12 @@ def test_an_expired_message_within_the_history_stays(somebody: User) -> None:
 def test_the_log_is_trimmed_to_its_end(somebody: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "BATCH", 2)
     monkeypatch.setattr(log, "trim", lambda bounds: log.upkeep.trim(bounds, batch=2))
+    monkeypatch.setattr(
+        log, "drop_expired", lambda bounds: log.upkeep.drop_expired(bounds, batch=2)
+    )
+    expired = timezone.now() - timedelta(minutes=1)
+    for _ in range(5):
+        write(expires_at=expired)
     awaited = [write() for _ in range(AWAITED + 1)]
     Message.objects.filter(position=awaited[-1]).update(groups='["nobody"]')
     ordinary = [write(ack_required=False) for _ in range(5)]
@@ -102,7 +108,7 @@ def test_the_log_is_trimmed_to_its_end(somebody: User, monkeypatch: pytest.Monke
 
     removed = clean_up()
 
-    assert removed.trimmed_messages == 5
+    assert (removed.expired_messages, removed.trimmed_messages) == (5, 5)
     assert kept() == [*awaited[:-1], ordinary[-1]]
 
 

@@ -187,7 +187,7 @@ def test_a_server_that_refuses_is_understood(
 def test_a_server_of_another_database_is_found_out(clustered_site: Site, bare_site: Site) -> None:
     found = examined_by(bare_site, "--timeout=1", "--url", url_of(clustered_site))
 
-    assert "another database" in found["socket"]["says"]
+    assert "another database: it has no ticket" in found["socket"]["says"]
     assert "DATABASES" in found["socket"]["remedy"]
 
 
