@@ -38,9 +38,11 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
 def meant_by(word: str) -> list[Any]:
     """The users whom a person may mean by a word: by primary key, and by user name."""
     users = _users()
-    meant = models.Q(**{users.model.USERNAME_FIELD: word})
-    key = value_in(users.model._meta.pk, word)
-    return list(users.filter(meant if key is None else meant | models.Q(pk=key)))
+    meant = models.Q(pk__in=())
+    for column in (users.model._meta.pk, users.model._meta.get_field(users.model.USERNAME_FIELD)):
+        if (value := value_in(column, word)) is not None:
+            meant |= models.Q(**{column.name: value})
+    return list(users.filter(meant))
 
 
 def some_superuser() -> Any:

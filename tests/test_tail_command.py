@@ -230,3 +230,13 @@ def test_it_ends_quietly_when_nobody_reads_any_more(bare_site: Site) -> None:
 
     assert "first" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.sqlite_only
+def test_a_terminal_of_few_characters_gets_the_others_by_number(bare_site: Site) -> None:
+    bare_site.shell(TELL.format("Ärztin ✓"))
+    bare_site.env["PYTHONIOENCODING"] = "ascii"
+
+    done = bare_site.manage("realtime_tail", "--no-follow")
+
+    assert "\\xc4rztin \\u2713" in done.stdout

@@ -38,5 +38,5 @@ def in_memory(living: int) -> Finding:
             f"Give CHANNEL_LAYERS[{conf().CHANNEL_LAYER!r}] a channels_redis layer, or run one"
             " process.",
         )
-    says = "It is in memory, which does for one process."
+    says = "It leads to no other process, which does for one."
     return Finding(station="layer", state="ok", says=says)

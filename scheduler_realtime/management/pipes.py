@@ -9,6 +9,12 @@ import sys
 import time
 
 
+def take_any_text() -> None:
+    """Print what the terminal's encoding lacks by its number, instead of failing at it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def wait(seconds: float) -> None:
     """Wait so long. Raises `BrokenPipeError` as soon as nobody can read what is printed."""
     try:

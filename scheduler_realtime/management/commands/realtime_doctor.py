@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from scheduler_realtime import terminal
 from scheduler_realtime.doctor import Finding, Wishes, examine
-from scheduler_realtime.management import words
+from scheduler_realtime.management import pipes, words
 from scheduler_realtime.management.operators import OperatorsCommand
 
 STYLES: Final = {"ok": "SUCCESS", "slow": "WARNING", "failed": "ERROR", "skipped": "NOTICE"}
@@ -34,7 +34,8 @@ class Command(OperatorsCommand):
     manual = """\
 Exit code: 0 nothing failed; 1 something did; 2 called wrongly. It is safe at any time: it writes
 one row that no client hears. The server at --url gets a ticket of the visitor and, where it does
-not take that, a token; both end after 30 s. So name only servers of your own.
+not take that, a token; both end after 30 s. So name only servers of your own. Those who see who is
+here see the visitor come and go.
 
   manage.py realtime_doctor --url ws://127.0.0.1:8000
   manage.py realtime_doctor --url wss://board.example/api/ws/ws --origin https://board.example
@@ -67,6 +68,7 @@ not take that, a token; both end after 30 s. So name only servers of your own.
             origin=options["origin"],
             within=options["timeout"],
         )
+        pipes.take_any_text()
         before = logging.root.manager.disable
         logging.disable()  # what the rooms would log on the way is in the findings, in words
         try:

@@ -67,6 +67,7 @@ Ctrl-C; 1 the log cannot be read, or --since lies beyond its end; 2 called wrong
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.is_json, self.is_cleared = options["json"], options["protected"]
+        pipes.take_any_text()
         try:
             sieve = _sieve(options)
             self._follow(self._begin(options, sieve), sieve, options)
