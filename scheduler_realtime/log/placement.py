@@ -10,7 +10,7 @@ from scheduler_realtime.models import Message
 
 from .reading import database
 
-PAUSES: Final = (0.005, 0.25)
+PAUSES: Final = (0.005, 0.05)
 """Seconds after the first look, and at the most, each twice the one before: nobody tells a writer
 in another process that its message got a place."""
 

@@ -16,7 +16,12 @@ from scheduler_realtime.doctor import Finding, Wishes, examine
 from scheduler_realtime.management import pipes, words
 from scheduler_realtime.management.operators import OperatorsCommand
 
-STYLES: Final = {"ok": "SUCCESS", "slow": "WARNING", "failed": "ERROR", "skipped": "NOTICE"}
+STYLES: Final = {
+    "ok": "SUCCESS",
+    "slow": "WARNING",
+    "failed": "ERROR",
+    "skipped": "HTTP_NOT_MODIFIED",
+}
 
 SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
