@@ -59,6 +59,16 @@ class TokenRejected(RealtimeError):
         super().__init__(detail)
 
 
+class SocketRefused(RealtimeError):
+    """A server that took no socket: what is wrong in words, the remedy, and the close code."""
+
+    def __init__(self, detail: str, remedy: str, *, code: int | None = None) -> None:
+        self.detail = detail
+        self.remedy = remedy
+        self.code = code
+        super().__init__(detail)
+
+
 class HistoryGap(RealtimeError):
     """The log no longer holds every message after a position. `reason` is the protocol's word."""
 

@@ -41,6 +41,11 @@ def text_for(
     return text
 
 
+def whole(row: Row, *, is_cleared: bool) -> dict[str, Any]:
+    """The frame for somebody who may see all of it, expired or not: for an operator."""
+    return _frame(row, is_cleared, True, row.position)
+
+
 def _frame(row: Row, is_cleared: bool, entitled: bool, position: int | None) -> dict[str, Any]:
     data = row.data if entitled else _left(row.data)
     if not is_cleared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -92,6 +93,15 @@ def claims_of(user: Any, *, until: float) -> Claims:
     )
     mark = get_md5_hash_password(user.password) if api_settings.CHECK_REVOKE_TOKEN else None
     return Claims(user_key=plain(key), expires_at=until, password_mark=mark)
+
+
+def token_for(user: Any, *, lifetime: dt.timedelta) -> str:
+    """A fresh access token of this user, as a login would give one."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=lifetime)
+    return str(token)
 
 
 def _user_key(claim: Any) -> int | str:

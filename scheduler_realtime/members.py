@@ -35,6 +35,23 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
     return found | _by_role(users, groups)
 
 
+def meant_by(word: str) -> list[Any]:
+    """The users whom a person may mean by a word: by primary key, and by user name."""
+    users = _users()
+    meant = models.Q(pk__in=())
+    for column in (users.model._meta.pk, users.model._meta.get_field(users.model.USERNAME_FIELD)):
+        if (value := value_in(column, word)) is not None:
+            meant |= models.Q(**{column.name: value})
+    return list(users.filter(meant))
+
+
+def some_superuser() -> Any:
+    """An active superuser, or None where there is none."""
+    users = _active_users()
+    has_superusers = _has_column(users.model, "is_superuser")
+    return users.filter(is_superuser=True).order_by("pk").first() if has_superusers else None
+
+
 def unknown_users(keys: Collection[int | str]) -> list[int | str]:
     """Those of these primary keys that no user has. A query for each 500."""
     users = _users()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ from .messages import CONTROL
 logger = logging.getLogger(__name__)
 
 _DISCONNECT: Final = "disconnect"
+CANARY: Final = "canary"
+"""The order, and the control frame by which a hub carries it out."""
 
 
 class House(Protocol):
@@ -30,8 +33,19 @@ def disconnect(connection_ids: Iterable[str]) -> None:
     log.append([_order(_DISCONNECT, connections=sorted(map(str, connection_ids)))])
 
 
-def _order(name: str, **facts: object) -> Draft:
-    return Draft(type=CONTROL, data={"order": name, **facts}, groups=frozenset())
+def canary(connection_id: str) -> uuid.UUID:
+    """Have this socket told so, on whichever node it is, to see the whole road work.
+
+    Returns the key of the order, which the frame carries.
+    """
+    key = uuid.uuid4()
+    log.append([_order(CANARY, key=key, connection=connection_id, canary=str(key))])
+    return key
+
+
+def _order(name: str, *, key: uuid.UUID | None = None, **facts: object) -> Draft:
+    data = {"order": name, **facts}
+    return Draft(type=CONTROL, data=data, groups=frozenset(), key=key or uuid.uuid4())
 
 
 def obey(house: House, row: Row) -> None:
@@ -41,5 +55,9 @@ def obey(house: House, row: Row) -> None:
             for connection in tuple(house.connections):
                 if connection.id in named:
                     connection.close(close_codes.DISCONNECTED_BY_ADMINISTRATOR)
+        case {"order": "canary", "connection": str(wanted), "canary": str(key)}:
+            for connection in tuple(house.connections):
+                if connection.id == wanted:
+                    connection.say(CANARY, {"canary": key})
         case unknown:
             logger.warning("An order of the log is not known here: %r.", unknown.get("order"))

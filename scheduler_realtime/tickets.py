@@ -66,9 +66,9 @@ def redeem(tickets: Iterable[str]) -> dict[str, Claims]:
     return found
 
 
-def sweep() -> None:
-    """Delete the tickets that nobody used in time."""
-    Ticket.objects.using(log.database()).filter(expires_at__lte=clock.now()).delete()
+def sweep() -> int:
+    """Delete the tickets that nobody used in time. Returns how many."""
+    return Ticket.objects.using(log.database()).filter(expires_at__lte=clock.now()).delete()[0]
 
 
 def _digest(ticket: str) -> str:

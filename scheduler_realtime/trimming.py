@@ -14,6 +14,15 @@ AWAITED: Final = 50
 """Messages of which a round asks whether everybody has acknowledged them: a query or two each."""
 
 
+def bounds() -> Bounds:
+    """How much of the log is kept, as the settings say."""
+    return Bounds(
+        keep=conf().MESSAGE_HISTORY_SIZE,
+        min_age=conf().MESSAGE_MIN_AGE,
+        retention=conf().MESSAGE_RETENTION,
+    )
+
+
 class Trimmer:
     """Trims the log in small batches; an append waits for none of them.
 
@@ -27,19 +36,20 @@ class Trimmer:
 
     def trim(self) -> int:
         """Delete one batch. Returns how many messages it took: with fewer than `log.BATCH`, all."""
-        bounds = Bounds(
-            keep=conf().MESSAGE_HISTORY_SIZE,
-            min_age=conf().MESSAGE_MIN_AGE,
-            retention=conf().MESSAGE_RETENTION,
-        )
-        trimmed = log.trim(bounds)
+        kept = bounds()
+        trimmed = log.trim(kept)
         if trimmed < log.BATCH:
-            trimmed += self._trim_awaited(bounds)
+            trimmed += self._trim_awaited(kept)
         return trimmed
 
-    def _trim_awaited(self, bounds: Bounds) -> int:
+    @property
+    def is_through(self) -> bool:
+        """Whether the last batch went through the last of what awaits acknowledgements."""
+        return self._asked == 0
+
+    def _trim_awaited(self, kept: Bounds) -> int:
         """The next few that are kept for their acknowledgements: round after round, all of them."""
-        asked = log.awaited_outside(bounds, after=self._asked, batch=AWAITED)
+        asked = log.awaited_outside(kept, after=self._asked, batch=AWAITED)
         self._asked = asked[-1].position if len(asked) == AWAITED else 0
         return log.discard(_settled(asked))
 

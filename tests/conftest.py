@@ -185,6 +185,13 @@ def embedded(seeded_sqlite: Seeded) -> Iterator[OpenEmbedded]:
         yield open_site
 
 
+@pytest.fixture
+def bare_site(seeded_sqlite: Seeded) -> Iterator[Site]:
+    """A site on SQLite where no server runs, and so no relay."""
+    with contextlib.closing(opening.open_bare(seeded_sqlite)) as site:
+        yield site
+
+
 class OpenClustered(Protocol):
     """Opens a site that ends with the test."""
 

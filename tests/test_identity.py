@@ -1,5 +1,8 @@
 """Identity: who is behind a token, in which roles, cleared or not, looked up for many at once."""
 
+import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from scheduler_realtime.identity import (
     admitted,
     identities,
     identity_of,
+    token_for,
     verify,
 )
 from tests.harness import tokens
@@ -62,6 +66,13 @@ def test_a_superuser_is_an_admin_and_cleared() -> None:
 
     assert identity is not None
     assert (identity.roles, identity.is_cleared) == (("admin",), True)
+
+
+def test_a_token_for_somebody_is_theirs_and_ends(nurse: User) -> None:
+    claims = verify(token_for(nurse, lifetime=timedelta(seconds=30)))
+
+    assert identities([claims])[claims] == replace(identity_of(nurse), claims=claims)
+    assert 0 < claims.expires_at - time.time() <= 30
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from scheduler_realtime.audience import Audience
-from scheduler_realtime.members import members_of, unknown_roles, unknown_users
+from scheduler_realtime.members import meant_by, members_of, unknown_roles, unknown_users
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +64,15 @@ def test_the_hosts_own_roles_are_asked_for(people: dict[str, User], settings: An
 def test_one_user_costs_one_query(people: dict[str, User], django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         members_of(Audience(users=[people["ann"]]).groups)
+
+
+def test_a_word_means_whose_key_or_name_it_is(people: dict[str, User]) -> None:
+    key = str(people["dee"].pk)
+    namesake = User.objects.create(username=key)
+
+    assert meant_by("ann") == [people["ann"]]
+    assert set(meant_by(key)) == {people["dee"], namesake}
+    assert meant_by("zoe") == meant_by(str(2**70)) == []
 
 
 def test_what_nobody_is_is_unknown(people: dict[str, User], settings: Any) -> None:

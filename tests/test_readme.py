@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_realtime import checks, close_codes, conf
+from scheduler_realtime.management import commands
 from tests.harness.child import REPOSITORY
 
 pytestmark = pytest.mark.sqlite_only
@@ -174,6 +175,15 @@ def test_every_setting_is_in_the_readme() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
 
     assert documented == {setting.name for setting in fields(conf.Conf)}
+
+
+def test_every_command_is_in_the_readme() -> None:
+    folder = Path(commands.__path__[0])
+    known = {path.stem for path in folder.glob("realtime_*.py")}
+
+    documented = set(re.findall(r"^\| `(realtime_\w+)[ `]", README, re.MULTILINE))
+
+    assert documented == known
 
 
 def test_every_close_code_is_in_the_readme() -> None:

@@ -9,6 +9,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from .broadcasts import BroadcastViewSet
+from .cleanup import CleanupViewSet
 from .messages import MessageViewSet
 from .tickets import TicketViewSet
 
@@ -20,6 +21,7 @@ router.register("messages", MessageViewSet, basename="message")
 router.register("ticket", TicketViewSet, basename="ticket")
 
 router.register("broadcast", BroadcastViewSet, basename="broadcast")
+router.register("cleanup", CleanupViewSet, basename="cleanup")
 
 urlpatterns = [
     *router.urls,

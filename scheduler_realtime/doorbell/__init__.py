@@ -5,6 +5,7 @@ Nothing that must not be lost goes this way, and nobody ever waits for it.
 
 from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 from .listening import Listening
+from .probing import Probe, reaches_others
 from .ringing import attach, carry, detach, mute, ring, tell, wake
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "PRESENCE_GROUP",
     "Courier",
     "Listening",
+    "Probe",
     "attach",
     "carry",
     "detach",
     "mute",
+    "reaches_others",
     "ring",
     "tell",
     "wake",

@@ -1,10 +1,12 @@
 """The log: append in the host's transaction, give positions after it, read on from a position."""
 
 from .awaiting import Filed, at_positions, awaited, read_by_id
+from .placement import position_of, wait_for_position
 from .positions import Given, sequence
 from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
+from .recent import read_before
 from .recognition import Place, Sighting, look, recognise
-from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
+from .upkeep import BATCH, Bounds, awaited_outside, discard, drop_expired, renew_epoch, trim
 from .writing import Draft, append, resync
 
 __all__ = [
@@ -25,9 +27,12 @@ __all__ = [
     "awaited_outside",
     "database",
     "discard",
+    "drop_expired",
     "look",
+    "position_of",
     "read_after",
     "read_alerts_after",
+    "read_before",
     "read_by_id",
     "recognise",
     "renew_epoch",
@@ -35,4 +40,5 @@ __all__ = [
     "sequence",
     "state",
     "trim",
+    "wait_for_position",
 ]

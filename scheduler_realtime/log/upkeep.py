@@ -70,6 +70,12 @@ def trim(bounds: Bounds, *, batch: int = BATCH) -> int:
     return _delete(list(outside.values_list("pk", "position")[:batch]))
 
 
+def drop_expired(bounds: Bounds, *, batch: int = BATCH) -> int:
+    """Delete up to `batch` of those that were kept to be acknowledged, until they expired."""
+    expired = _outside(bounds).filter(ack_required=True, expires_at__lte=clock.now())
+    return _delete(list(expired.values_list("pk", "position")[:batch]))
+
+
 def awaited_outside(bounds: Bounds, *, after: int, batch: int) -> tuple[Filed, ...]:
     """The next messages behind a position that are kept only since somebody must acknowledge them."""
     return filed(_outside(bounds).filter(_awaited(), position__gt=after)[:batch])

@@ -53,16 +53,20 @@ def open_embedded(
     options: Sequence[str] = (),
 ) -> Site:
     """One server on a SQLite file of its own, with the in-memory layer."""
+    return _with_servers(open_bare(seeded, env=env), [kind], options)
+
+
+def open_bare(seeded: Seeded, *, env: Mapping[str, str] | None = None) -> Site:
+    """A SQLite file of its own, and no server."""
     path = lifeline.new_folder("sqlite") / "site.sqlite3"
     shutil.copyfile(seeded.place, path)
-    site = Site(
+    return Site(
         servers=[],
         database_url=f"sqlite:///{path}",
         users=seeded.users,
         prefix="",
         env=dict(env or {}),
     )
-    return _with_servers(site, [kind], options)
 
 
 def open_clustered(
