@@ -16,6 +16,9 @@ EVERYONE: Final = "everyone"
 RECEIPT_WATCHERS: Final = "watchers.receipts"
 """The group of those who may watch receipts. No message of a host can be addressed to it."""
 
+STATISTICS_WATCHERS: Final = "watchers.statistics"
+"""The group of those who may see the statistics, likewise."""
+
 # What every channel layer takes as a group name, short of its limit of 100 characters by far
 # enough for the prefix and a layer's own.
 _PLAIN = re.compile(r"[a-zA-Z0-9\-_.]{1,80}")

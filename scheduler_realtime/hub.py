@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, doorbell, news, orders, upkeep
+from . import close_codes, counters, doorbell, news, orders, upkeep
 from .catching_up import Resumption, Verdict
 from .connection import Connection
+from .dashboards import Dashboards
 from .deliveries import Deliveries
 from .door import Door
 from .doorbell import Courier, Listening
@@ -19,6 +21,7 @@ from .ending import Ending
 from .ephemeral import Ephemera
 from .identity import Identity
 from .log import Row
+from .reporting import Reporter
 from .road import Road
 from .roster import Groups, Roster
 from .servers import Send
@@ -42,6 +45,9 @@ class Hub:
         self.ephemera = Ephemera()
         self.road = Road(self)
         self.deliveries = Deliveries(self.road)
+        self.node_id = uuid.uuid4()
+        self.reporter = Reporter(self)
+        self._dashboards = Dashboards(self)
         self._watch = Watch(self)
         self._courier = Courier()
         self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
@@ -64,6 +70,8 @@ class Hub:
             self._watch.run(),
             self.deliveries.run(),
             upkeep.run(),
+            self.reporter.run(),
+            self._dashboards.run(),
         ):
             self._tasks.append(self.loop.create_task(work))
         self.road.tail.start()
@@ -94,6 +102,11 @@ class Hub:
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self.road.tail.join, 2)
 
+    @property
+    def is_layer_failing(self) -> bool:
+        """Whether the channel layer cannot be sent to, or not be heard. From any thread."""
+        return self._courier.is_failing or self._listening.is_failing
+
     # Sockets.
 
     async def join(
@@ -117,6 +130,7 @@ class Hub:
     def _take_in(self, connection: Connection, verdict: Verdict) -> None:
         connection.position = verdict.since
         self.connections.add(connection)
+        counters.connected(len(self.connections))
         self.groups.enter(connection, connection.identity.groups)
         self._listening.changed()
         connection.welcome(
@@ -138,6 +152,7 @@ class Hub:
         connection.mailbox.finish()
         connection.stop_catching_up()
         self.connections.discard(connection)
+        counters.connected(len(self.connections))
         self.groups.leave(connection, connection.identity.groups)
         self._listening.changed()
         self.roster.leave(connection)
@@ -208,6 +223,11 @@ def current() -> Hub:
             _hub.ending.forget()
         _hub = Hub()
         _hub.start()
+    return _hub
+
+
+def here() -> Hub | None:
+    """The hub of this process, if it has one. From any thread."""
     return _hub
 
 

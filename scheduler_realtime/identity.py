@@ -14,7 +14,7 @@ from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
 from . import close_codes, pacing
-from .audience import RECEIPT_WATCHERS, groups_of
+from .audience import RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
@@ -27,6 +27,13 @@ CLEARANCE = "scheduler_realtime.view_patient_details"
 
 WATCHING = "scheduler_realtime.view_receipt"
 """The permission to hear who got a message, and who acknowledged it."""
+
+
+MEASURING = "scheduler_realtime.view_statistics"
+"""The permission to see the statistics."""
+
+_WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
+"""By permission, the group that its holders are in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +135,7 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     groups = ["groups"] if has_groups(model) else []
     users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
     keys = [user.pk for user in users.values()]
-    holders = {permission: _holders(permission, keys) for permission in (CLEARANCE, WATCHING)}
+    holders = {permission: _holders(permission, keys) for permission in (CLEARANCE, *_WATCHERS)}
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
         try:
@@ -169,8 +176,7 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
     """What a user is and may see now. Asks the database for what is not told yet."""
     roles = roles_of(user)
     groups = groups_of(plain(user.pk), roles)
-    if _has(user, WATCHING, holders):
-        groups |= {RECEIPT_WATCHERS}
+    groups |= {group for held, group in _WATCHERS.items() if _has(user, held, holders)}
     return Identity(
         user_id=plain(user.pk),
         username=user.get_username(),

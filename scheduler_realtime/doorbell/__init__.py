@@ -5,7 +5,7 @@ Nothing that must not be lost goes this way, and nobody ever waits for it.
 
 from .courier import LOG_GROUP, Courier
 from .listening import Listening
-from .ringing import attach, carry, detach, mute, ring, wake
+from .ringing import attach, carry, detach, has_layer, is_layer_failing, mute, ring, wake
 
 __all__ = [
     "LOG_GROUP",
@@ -14,6 +14,8 @@ __all__ = [
     "attach",
     "carry",
     "detach",
+    "has_layer",
+    "is_layer_failing",
     "mute",
     "ring",
     "wake",
