@@ -9,7 +9,9 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from .broadcasts import BroadcastViewSet
+from .health import HealthViewSet
 from .messages import MessageViewSet
+from .statistics import MetricsViewSet, StatisticsViewSet
 from .tickets import TicketViewSet
 
 app_name = "scheduler_realtime"
@@ -20,6 +22,9 @@ router.register("messages", MessageViewSet, basename="message")
 router.register("ticket", TicketViewSet, basename="ticket")
 
 router.register("broadcast", BroadcastViewSet, basename="broadcast")
+router.register("statistics", StatisticsViewSet, basename="statistics")
+router.register("metrics", MetricsViewSet, basename="metrics")
+router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = [
     *router.urls,
