@@ -28,53 +28,50 @@ class Item:
 
     def count(self) -> None:
         """Count it: it is handed to the server."""
-        if self.kind is None:
-            return
-        counters.count("delivered", self.kind)
-        if self.is_replay:
-            counters.count("replayed", self.kind)
-        elif self.since is not None:
-            counters.took(clock.seconds() - self.since)
+        if self.kind is not None:
+            since = None if self.is_replay else self.since
+            took = None if since is None else clock.seconds() - since
+            counters.deliver(self.kind, is_replay=self.is_replay, took=took)
 
 
 class Backlog:
-    """Items in the order in which they are to be written. Belongs to one event loop."""
+    """Items in the order in which they are to be written. Belongs to one event loop.
+
+    `items` is for looking at: an item more or less is a matter of bytes, too.
+    """
 
     def __init__(self) -> None:
-        self._items: deque[Item] = deque()
+        self.items: deque[Item] = deque()
         self._bytes = 0
         self.dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._items)
 
     @property
     def is_overdone(self) -> bool:
         """Whether what waits behind the first item alone is twice what may wait."""
-        return bool(self._items) and not self.fits(-self._items[0].size, times=2)
+        return bool(self.items) and not self.fits(-self.items[0].size, times=2)
 
     @property
     def is_half_empty(self) -> bool:
         """Whether no more than half of what may wait does."""
         limit = conf()
-        is_short = len(self._items) <= limit.MAILBOX_FRAMES // 2
+        is_short = len(self.items) <= limit.MAILBOX_FRAMES // 2
         return is_short and self._bytes <= limit.MAILBOX_BYTES // 2
 
     def fits(self, size: int, *, times: float = 1) -> bool:
         """Whether an item of that many bytes is within the bounds, or so many times the bounds."""
         limit = conf()
         return (
-            len(self._items) < limit.MAILBOX_FRAMES * times
+            len(self.items) < limit.MAILBOX_FRAMES * times
             and self._bytes + size <= limit.MAILBOX_BYTES * times
         )
 
     def make_room(self, size: int) -> bool:
         """Drop ephemeral items, oldest first, until one of that size fits, and say whether it does."""
         while not self.fits(size):
-            oldest = next((item for item in self._items if item.is_ephemeral), None)
+            oldest = next((item for item in self.items if item.is_ephemeral), None)
             if oldest is None:
                 return False
-            self._items.remove(oldest)
+            self.items.remove(oldest)
             self._bytes -= oldest.size
             self.drop(oldest)
         return True
@@ -87,21 +84,21 @@ class Backlog:
 
     def put(self, item: Item) -> None:
         """Add an item behind all others."""
-        self._items.append(item)
+        self.items.append(item)
         self._bytes += item.size
 
     def put_ahead(self, item: Item) -> None:
         """Add an item before all others."""
-        self._items.appendleft(item)
+        self.items.appendleft(item)
         self._bytes += item.size
 
     def take(self) -> Item:
         """The first item, which waits no more."""
-        item = self._items.popleft()
+        item = self.items.popleft()
         self._bytes -= item.size
         return item
 
     def clear(self) -> None:
         """Forget what waits."""
-        self._items.clear()
+        self.items.clear()
         self._bytes = 0

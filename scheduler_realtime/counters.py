@@ -67,25 +67,31 @@ _counts = _Counts()
 
 def count(kind: Kind, type: str, number: int = 1) -> None:  # noqa: A002 - the wire's own word
     """Count messages of a type. From any thread."""
-    counts = _counts
-    with counts.lock:
-        by_type = counts.messages[kind]
-        if type not in by_type and (len(by_type) >= NAMES or len(type) > LONGEST):
-            type = "other"  # noqa: A001 - as above
-        by_type[type] = by_type.get(type, 0) + number
+    with _counts.lock:
+        _add(_counts.messages[kind], type, number)
 
 
-def took(seconds: float) -> None:
-    """Note how long a message was on its way, from its writing to a live socket. From any thread.
+def deliver(type: str, *, is_replay: bool = False, took: float | None = None) -> None:  # noqa: A002
+    """Count a message's frame that is handed to the server. From any thread.
 
-    It begins when the message was appended: where that transaction went on for long before it
-    committed, the wait is in it. It ends where the server takes the frame: what the network does
-    with it then is not.
+    `took`: for how many seconds it was on its way to a live socket. That begins when the message
+    was appended: where its transaction went on for long before it committed, the wait is in it.
+    It ends where the server takes the frame: what the network does with it then is not.
     """
     counts = _counts
     with counts.lock:
-        counts.latency[bisect_left(BOUNDS, seconds)] += 1
-        counts.latency_sum += max(seconds, 0.0)
+        _add(counts.messages["delivered"], type, 1)
+        if is_replay:
+            _add(counts.messages["replayed"], type, 1)
+        if took is not None:
+            counts.latency[bisect_left(BOUNDS, took)] += 1
+            counts.latency_sum += max(took, 0.0)
+
+
+def _add(by_type: dict[str, int], name: str, number: int) -> None:
+    if name not in by_type and (len(by_type) >= NAMES or len(name) > LONGEST):
+        name = "other"
+    by_type[name] = by_type.get(name, 0) + number
 
 
 def refuse(code: int) -> None:

@@ -80,7 +80,7 @@ class Mailbox:
 
         Those go for it, oldest first. An empty mailbox takes an item of any size.
         """
-        if self._queue.make_room(size) or not self._queue:
+        if self._queue.make_room(size) or not self._queue.items:
             return True
         self._was_full = True
         return False
@@ -158,7 +158,7 @@ class Mailbox:
         self._is_pumping = True
         try:
             if not self._is_direct:
-                if not self._is_over and (self._queue or self._close_code is not None):
+                if not self._is_over and (self._queue.items or self._close_code is not None):
                     self._take_over(self._write_all(None))
                 return
             while (message := self._next()) is not None:
@@ -171,14 +171,14 @@ class Mailbox:
 
     def _next(self) -> dict[str, Any] | None:
         """The next thing to send, or None where there is none now."""
-        while not self._is_over and not self._is_paused and self._queue:
+        while not self._is_over and not self._is_paused and self._queue.items:
             item = self._queue.take()
             self._tell_of_space()
             text = item.text()
             if text is not None:
                 item.count()
                 return {"type": "websocket.send", "text": text}
-        if self._is_over or self._is_paused or self._close_code is None or self._queue:
+        if self._is_over or self._is_paused or self._close_code is None or self._queue.items:
             return None
         self._is_over = True
         self._abort_in(HANDSHAKE_GRACE)

@@ -23,15 +23,14 @@ def _afresh() -> Iterator[None]:
 def histogram(*seconds: float) -> list[int]:
     before = counters.snapshot()
     for each in seconds:
-        counters.took(each)
+        counters.deliver("a", took=each)
     return list(counters.between(before, counters.snapshot()).latency)
 
 
 def test_what_many_threads_count_at_once_is_all_there() -> None:
     def count() -> None:
         for _ in range(5000):
-            counters.count("delivered", "schedule_update")
-            counters.took(0.01)
+            counters.deliver("schedule_update", took=0.01)
 
     threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
