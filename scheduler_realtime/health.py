@@ -66,9 +66,10 @@ def check() -> Health:
 
 def _of_hub(house: Hub, now: float) -> Health:
     tail = house.road.tail
-    silent = now - tail.looked_at
-    database = silent <= (REFUSED if tail.is_failing else SILENT)
-    relay = now - tail.relayed_at - conf().LOOK_INTERVAL <= LATE
+    # A tail that waits for the loop looks at nothing, which is the hub's own fault.
+    is_held_up, silent = tail.is_held_up, now - tail.looked_at
+    database = is_held_up or silent <= (REFUSED if tail.is_failing else SILENT)
+    relay = is_held_up or now - tail.relayed_at - conf().LOOK_INTERVAL <= LATE
     # What is not read, or has no position, is no fault of the hub's.
     is_level = now - house.road.level_at - conf().LOOK_INTERVAL <= LATE or not (database and relay)
     is_turning = now - house.reporter.turned_at <= LATE

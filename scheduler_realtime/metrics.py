@@ -23,6 +23,8 @@ _COUNTED: Final = {
     "received": "Frames of clients, by command.",
 }
 
+_VERSIONS: Final = ("scheduler_realtime", "django", "channels", "python", "daphne", "uvicorn")
+
 
 def text(accept: str = "") -> tuple[bytes, str]:
     """The metrics, and their content type: the format that the `Accept` header asks for.
@@ -129,11 +131,10 @@ def _info(now: Figures) -> Metric:
     """The versions as labels of a gauge that is always 1, as Prometheus' own exporters do it."""
     from prometheus_client.core import GaugeMetricFamily
 
-    names = sorted({name for node in now.nodes for name in node.report.versions})
     info = GaugeMetricFamily(
-        f"{PREFIX}_node_info", "Names and versions of a node.", labels=["node", "name", *names]
+        f"{PREFIX}_node_info", "Names and versions of a node.", labels=["node", "name", *_VERSIONS]
     )
     for node in now.nodes:
-        versions = [node.report.versions.get(name, "") for name in names]
+        versions = [node.report.versions.get(name, "") for name in _VERSIONS]
         info.add_metric([node.id, node.name, *versions], 1)
     return info

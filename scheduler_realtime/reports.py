@@ -12,7 +12,7 @@ from .counters import BOUNDS, Kind
 
 logger = logging.getLogger(__name__)
 
-Number = Annotated[int, Field(ge=0)]
+Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(ge=0)]
 
 Histogram = dict[Annotated[int, Field(ge=0, le=len(BOUNDS))], Number]

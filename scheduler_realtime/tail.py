@@ -45,7 +45,8 @@ class Tail(threading.Thread):
     """Turns the relay and follows the log, when woken and four times a second by itself.
 
     On the monotonic clock, and for any thread to read: at `looked_at` the database answered last;
-    whatever was committed by `relayed_at` has its position.
+    whatever was committed by `relayed_at` has its position. `is_held_up` says that it waits for
+    the loop to take what was read.
     """
 
     def __init__(self, reader: Reader | None) -> None:
@@ -61,6 +62,7 @@ class Tail(threading.Thread):
         self._recognised_at = 0.0
         self._failures = 0
         self.looked_at = self.relayed_at = self._level_at = time.monotonic()
+        self.is_held_up = False
 
     @property
     def is_failing(self) -> bool:
@@ -188,6 +190,8 @@ class Tail(threading.Thread):
                 alerts = log.read_alerts_after(place.position)
                 if alerts:
                     reader.alert(alerts)
+            self.is_held_up = True
             self._credits.acquire()
+            self.is_held_up, self.looked_at = False, time.monotonic()
             self._place = place  # not before: what fails above is read again
             reader.arrive(page)

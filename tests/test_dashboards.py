@@ -10,7 +10,7 @@ from scheduler_realtime import dashboards, statistics
 from scheduler_realtime.audience import STATISTICS_WATCHERS
 from scheduler_realtime.messages import Statistics
 from tests.harness.house import NURSE, House, Seat, identity
-from tests.harness.line import turns, until
+from tests.harness.line import until
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -63,13 +63,20 @@ async def test_who_subscribed_by_name_and_may_see_them_is_told(
     assert first["timestamp"].endswith("Z")
 
 
-async def test_where_nobody_watches_nothing_is_asked(readings: Readings, house: House) -> None:
+async def test_where_nobody_watches_nothing_is_asked(
+    readings: Readings, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[None] = []
+    members = house.hub.groups.members
+    monkeypatch.setattr(
+        house.hub.groups, "members", lambda groups: (rounds.append(None), members(groups))[1]
+    )
     await house.join(who=identity(WATCHER))  # who subscribed to nothing
     other = await house.join(who=identity(WATCHER))
     subscribe(other, "schedule_update")
     stranger = await house.join(who=identity())  # who may not
     subscribe(stranger, "statistics")
-    await turns(100)
+    await until(lambda: len(rounds) > 3)
     assert readings.count == 0
 
     watcher = await house.join(who=identity(WATCHER))
@@ -102,6 +109,26 @@ async def test_whoever_loses_the_right_sees_no_more(readings: Readings, house: H
     await until(lambda: len(seen(other)) > others + 2)
 
     assert len(seen(seat)) == before
+
+
+async def test_what_waits_for_whoever_loses_the_right_is_not_written(
+    readings: Readings, house: House
+) -> None:
+    seat = await house.join(who=identity(WATCHER))
+    subscribe(seat, "statistics")
+    await until(lambda: seen(seat))
+    seat.line.stall()
+    asked = readings.count
+    await until(lambda: readings.count > asked + 3)
+    before = len(seen(seat))
+
+    house.hub.identify(seat.connection, identity())
+    seat.line.read_on()
+    seat.connection.say("subscribed", {})
+    await until(lambda: "subscribed" in seat.types)
+
+    # One was on its way already.
+    assert len(seen(seat)) <= before + 1
 
 
 @pytest.mark.parametrize("fault", [OperationalError("gone"), ValueError("a defect")])

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -79,6 +80,15 @@ class TestOfAHub:
         assert not failing(house, later=10)
         assert failing(house, later=11) == {"hub"}
 
+    async def test_a_loop_that_takes_no_page_is_no_fault_of_the_databases(
+        self, house: House
+    ) -> None:
+        see(house, at=20, of="loop")
+        house.hub.road.tail.is_held_up = True
+
+        assert not failing(house, later=9)
+        assert failing(house, later=11) == {"hub"}
+
     async def test_a_loop_that_does_not_turn_is_a_hub_that_fails(self, house: House) -> None:
         see(house, at=20, of="database relay road")
 
@@ -118,6 +128,8 @@ def test_a_process_without_a_hub_waits_for_no_database(monkeypatch: pytest.Monke
 
     assert {each.database for each in found} == {"failing"}
     assert time.monotonic() - begun < 1
+    # However many ask, no more threads than one wait for it.
+    assert [each.name for each in threading.enumerate()].count("realtime-health") == 1
 
 
 @pytest.mark.sqlite_only

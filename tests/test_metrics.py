@@ -49,6 +49,15 @@ def test_names_that_somebody_made_up_come_out_as_they_are() -> None:
     assert found["scheduler_realtime_users_by_role"].samples[0].labels == {"role": odd}
 
 
+def test_a_report_that_was_edited_by_hand_spoils_nothing() -> None:
+    node(report='{"versions": {"name": "1", "a b": "2"}, "messages": {"received": {"": 1}}}')
+    node(report='{"messages": {"received": {"a": 1%s}}}' % ("0" * 400))
+
+    found = {each.name for each in text_string_to_metric_families(metrics.text()[0].decode())}
+
+    assert "scheduler_realtime_node_info" in found
+
+
 def test_each_process_answers_for_all_and_counts_nothing_twice() -> None:
     nodes = [node(report=Report(messages={"delivered": {"a": n}})) for n in (1, 2)]
 

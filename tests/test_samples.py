@@ -1,11 +1,16 @@
 """Samples: how it was, moment by moment, and that what is old goes."""
 
+import datetime as dt
+import uuid
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scheduler_realtime import statistics
 from scheduler_realtime.models import Sample
+from scheduler_realtime.reports import SampleText
 from tests.harness.figures import here, node, sample
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +62,15 @@ def test_keeping_a_sample_is_one_statement() -> None:
         sample(where, ago=0)
 
     assert len(asked) == 1
+
+
+def test_a_host_without_time_zones_has_samples_too(settings: Any) -> None:
+    settings.USE_TZ = False
+    taken_at = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=5)
+
+    statistics.keep(uuid.uuid4(), taken_at, SampleText(connections=3))
+
+    assert [each["connections"] for each in statistics.history(1)] == [3]
 
 
 def test_old_samples_are_swept_by_one_statement() -> None:

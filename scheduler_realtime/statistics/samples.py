@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
 from scheduler_realtime import clock, log, reports
 from scheduler_realtime.models import Presence, Sample
@@ -26,6 +28,8 @@ def keep(node_id: uuid.UUID, taken_at: dt.datetime, sample: SampleText) -> None:
     quote = connection.ops.quote_name
     moment: Any = Sample._meta.get_field("taken_at")
     node: Any = Sample._meta.get_field("node_id")
+    if not settings.USE_TZ:
+        taken_at = timezone.make_naive(taken_at)
     values = [
         node.get_db_prep_save(node_id, connection),
         moment.get_db_prep_save(taken_at, connection),
