@@ -61,6 +61,8 @@ class Road(Protocol):
 class House(Protocol):
     """What attendance needs of its hub."""
 
+    node_id: uuid.UUID
+
     @property
     def roster(self) -> Roster: ...
     @property
@@ -85,9 +87,8 @@ class Attendance:
     """
 
     def __init__(self, house: House, *, report: Callable[[], str] = lambda: "{}") -> None:
-        self.node_id = uuid.uuid4()
         self.report = report
-        self.register = Register(self.node_id)
+        self.register = Register(house.node_id)
         self._house = house
         self._loop = asyncio.get_running_loop()
         self._seats: dict[str, _Seat] = {}

@@ -18,6 +18,8 @@ RECEIPT_WATCHERS: Final = "watchers.receipts"
 
 PRESENCE_WATCHERS: Final = "watchers.presence"
 """The group of those who hold the permission to see who is here, where one is asked for."""
+STATISTICS_WATCHERS: Final = "watchers.statistics"
+"""The group of those who may see the statistics, likewise."""
 
 # What every channel layer takes as a group name, short of its limit of 100 characters by far
 # enough for the prefix and a layer's own.

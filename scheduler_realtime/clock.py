@@ -32,3 +32,8 @@ def note(seconds: object, *, asked_at: float) -> None:
 def now() -> dt.datetime:
     """What the database's clock says, as well as is known here."""
     return timezone.now() - dt.timedelta(seconds=_ahead)
+
+
+def seconds() -> float:
+    """The same in Unix seconds."""
+    return time.time() - _ahead

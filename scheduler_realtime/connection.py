@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from . import close_codes, frames
 from .audience import user_group
+from .backlog import Item
 from .conf import conf
 from .frames import Mark
 from .identity import Identity
 from .log import Row
-from .mailbox import Item, Mailbox
+from .mailbox import Mailbox
 from .messages import RESYNC, EmergencyAlert, envelope
 from .servers import Send
 from .wire import dumps, plain
@@ -111,15 +112,23 @@ class Connection:
     def hand_over(self, row: Row, mark: Mark | None = None) -> None:
         """Put a message into the mailbox. What it says is decided when it leaves it."""
         self.position = max(self.position, row.position)
-        self.mailbox.put(Item(text=partial(self._text, row, self.epoch, mark), size=len(row.body)))
+        self.mailbox.put(self._item(row, mark, is_replay=not self.is_live))
 
     def hand_over_early(self, row: Row) -> None:
         """Put an alert in ahead of all that waits, without a position: it comes again in its place.
 
         Where too many alerts wait already, that place has to do.
         """
-        item = Item(text=partial(self._text, row, self.epoch, "early"), size=len(row.body))
-        self.mailbox.put_ahead(item)
+        self.mailbox.put_ahead(self._item(row, "early", is_replay=False))
+
+    def _item(self, row: Row, mark: Mark | None, *, is_replay: bool) -> Item:
+        return Item(
+            text=partial(self._text, row, self.epoch, mark),
+            size=len(row.body),
+            kind=None if row.type == RESYNC else row.type,
+            is_replay=is_replay,
+            since=row.written_at if mark is None else None,
+        )
 
     async def room_for(self, row: Row) -> None:
         """Wait until the mailbox takes the message: the pace at which a client catches up."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 
-from . import close_codes, hub, identity, pacing, session
+from . import close_codes, counters, hub, identity, pacing, session
 from .catching_up import Resumption
 from .commands import Authenticate
 from .exceptions import BadFrame, TokenRejected
@@ -45,6 +45,7 @@ class RealtimeConsumer(AsyncConsumer):
             if found is not None:
                 await self._live(house, found, receive, send)
         except TokenRejected as refusal:
+            counters.refuse(refusal.close_code)
             await send({"type": "websocket.close", "code": refusal.close_code})
 
     async def _identity(self, house: Hub, found: Any, receive: Any) -> Identity | None:
@@ -57,6 +58,7 @@ class RealtimeConsumer(AsyncConsumer):
         if message["type"] != "websocket.receive":
             return None
         if session.is_too_large(message):
+            counters.count("received", session.BAD)
             raise TokenRejected("Too large.", close_code=close_codes.FRAME_TOO_LARGE)
         try:
             command = session.parsed(message)

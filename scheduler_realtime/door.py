@@ -22,6 +22,11 @@ class Door:
         self._is_shut = False
 
     @property
+    def is_shut(self) -> bool:
+        """Whether nobody is let in any more, since the process is about to end."""
+        return self._is_shut
+
+    @property
     def is_quiet(self) -> bool:
         """Whether no socket is on its way in."""
         return not self._entering and not self._strangers

@@ -11,9 +11,9 @@ from typing import Any, Final
 from django.utils import timezone
 
 from . import frames
+from .backlog import Item
 from .connection import Connection
 from .log import Row
-from .mailbox import Item
 from .messages import TYPES, OptimizationProgress
 from .wire import dumps, plain, utc_text
 
@@ -72,7 +72,7 @@ class Ephemera:
 
     def _item(self, frame: dict[str, Any], text: str) -> Item:
         ask = partial(self._unless_ended, _run_of(frame), text)
-        return Item(text=ask, size=len(text), is_ephemeral=True)
+        return Item(text=ask, size=len(text), is_ephemeral=True, kind=frame["type"])
 
     def _unless_ended(self, run: str | None, text: str) -> str | None:
         return None if run in self._ended else text

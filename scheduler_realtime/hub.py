@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, doorbell, news, orders, upkeep
+from . import close_codes, counters, doorbell, news, orders, upkeep
 from .attendance import Attendance
 from .catching_up import Resumption, Verdict
 from .connection import Connection
+from .dashboards import Dashboards
 from .deliveries import Deliveries
 from .door import Door
 from .doorbell import Courier, Listening
@@ -22,6 +24,7 @@ from .groups import Groups
 from .identity import Identity
 from .log import Row
 from .presence import Device
+from .reporting import Reporter
 from .road import Road
 from .roster import Roster
 from .servers import Send
@@ -39,13 +42,16 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self.node_id = uuid.uuid4()
         self.door = Door(self.connections)
         self.groups = Groups()
         self.roster = Roster(self)
-        self.attendance = Attendance(self)
+        self.reporter = Reporter(self)
+        self.attendance = Attendance(self, report=self.reporter.report)
         self.ephemera = Ephemera()
         self.road = Road(self)
         self.deliveries = Deliveries(self.road)
+        self._dashboards = Dashboards(self)
         self._watch = Watch(self)
         self._courier = Courier()
         self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
@@ -70,6 +76,8 @@ class Hub:
             self.attendance.run(),
             self.roster.run(),
             upkeep.run(),
+            self.reporter.run(),
+            self._dashboards.run(),
         ):
             self._tasks.append(self.loop.create_task(work))
         self.road.tail.start()
@@ -99,6 +107,11 @@ class Hub:
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self.road.tail.join, 2)
 
+    @property
+    def is_layer_failing(self) -> bool:
+        """Whether the channel layer cannot be sent to, or not be heard. From any thread."""
+        return self._courier.is_failing or self._listening.is_failing
+
     # Sockets.
 
     async def join(
@@ -127,6 +140,7 @@ class Hub:
     def _take_in(self, connection: Connection, verdict: Verdict, device: Device) -> None:
         connection.position = verdict.since
         self.connections.add(connection)
+        counters.connected(len(self.connections))
         self.groups.enter(connection, connection.identity.groups)
         self._listening.changed()
         connection.welcome(
@@ -148,6 +162,7 @@ class Hub:
         connection.mailbox.finish()
         connection.stop_catching_up()
         self.connections.discard(connection)
+        counters.connected(len(self.connections))
         self.groups.leave(connection, connection.identity.groups)
         self._listening.changed()
         self.attendance.leave(connection)
@@ -222,6 +237,11 @@ def current() -> Hub:
             _hub.ending.forget()
         _hub = Hub()
         _hub.start()
+    return _hub
+
+
+def here() -> Hub | None:
+    """The hub of this process, if it has one. From any thread."""
     return _hub
 
 

@@ -15,7 +15,7 @@ from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
 from . import close_codes, pacing, presence
-from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, groups_of
+from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
@@ -28,6 +28,13 @@ CLEARANCE = "scheduler_realtime.view_patient_details"
 
 WATCHING = "scheduler_realtime.view_receipt"
 """The permission to hear who got a message, and who acknowledged it."""
+
+
+MEASURING = "scheduler_realtime.view_statistics"
+"""The permission to see the statistics."""
+
+_WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
+"""By permission, the group that its holders are in; which sees who is here, a setting says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +145,8 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     groups = ["groups"] if has_groups(model) else []
     users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
     keys = [user.pk for user in users.values()]
-    holders = {permission: _holders(permission, keys) for permission in _asked_for()}
+    asked_for = (CLEARANCE, *_watchers())
+    holders = {permission: _holders(permission, keys) for permission in asked_for}
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
         try:
@@ -179,10 +187,8 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
     """What a user is and may see now. Asks the database for what is not told yet."""
     roles = roles_of(user)
     groups = groups_of(plain(user.pk), roles)
-    if _has(user, WATCHING, holders):
-        groups |= {RECEIPT_WATCHERS}
-    if (watching := presence.permission()) is not None and _has(user, watching, holders):
-        groups |= {PRESENCE_WATCHERS}
+    watchers = _watchers().items()
+    groups |= {group for held, group in watchers if _has(user, held, holders)}
     return Identity(
         user_id=plain(user.pk),
         username=user.get_username(),
@@ -194,8 +200,10 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
     )
 
 
-def _asked_for() -> list[str]:
-    return [each for each in (CLEARANCE, WATCHING, presence.permission()) if each is not None]
+def _watchers() -> dict[str, str]:
+    """By permission, the group that its holders are in."""
+    seeing = presence.permission()
+    return _WATCHERS | ({} if seeing is None else {seeing: PRESENCE_WATCHERS})
 
 
 def roles_of(user: Any) -> tuple[str, ...]:

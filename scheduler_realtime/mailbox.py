@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
 from . import servers
+from .backlog import Backlog, Item
 from .conf import conf
 from .servers import Rest, Send
 
@@ -27,18 +26,6 @@ CLOSE_GRACE: Final = 2.0
 HANDSHAKE_GRACE: Final = 12.0
 """Seconds the client has to answer a close frame: a little more than uvicorn waits, which then
 flushes what the client may never read."""
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """Something to write. `text` is asked at the last moment, and may say None: nothing.
-
-    `is_ephemeral` items are the first to go when there is no room.
-    """
-
-    text: Callable[[], str | None]
-    size: int
-    is_ephemeral: bool = False
 
 
 class Mailbox:
@@ -63,8 +50,7 @@ class Mailbox:
         self._on_stuck = on_stuck
         self._on_space = on_space
         self._on_abort = on_abort
-        self._queue: deque[Item] = deque()
-        self._bytes = 0
+        self._queue = Backlog()
         self._is_direct = servers.is_servers_own(send)
         self._writer: asyncio.Task[None] | None = None
         self._is_pumping = False
@@ -75,10 +61,14 @@ class Mailbox:
         self._is_finished = False
         self._stuck: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
-        self.dropped = 0
         servers.register_producer(send, self)
 
     # Filling it.
+
+    @property
+    def dropped(self) -> int:
+        """How many ephemeral items found no room."""
+        return self._queue.dropped
 
     @property
     def is_closing(self) -> bool:
@@ -90,7 +80,7 @@ class Mailbox:
 
         Those go for it, oldest first. An empty mailbox takes an item of any size.
         """
-        if self._make_room(size) or not self._queue:
+        if self._queue.make_room(size) or not self._queue.items:
             return True
         self._was_full = True
         return False
@@ -102,21 +92,19 @@ class Mailbox:
         """
         if self.is_closing:
             return
-        if item.is_ephemeral and not self._make_room(item.size):
-            self.dropped += 1
+        if item.is_ephemeral and not self._queue.make_room(item.size):
+            self._queue.drop(item)
             return
-        self._queue.append(item)
-        self._bytes += item.size
+        self._queue.put(item)
         self._pump()
         # Only replies go beyond the bounds: this client asks, and does not read the answers.
-        if self._queue and not self._fits(-self._queue[0].size, times=2):
+        if self._queue.is_overdone:
             self._on_stuck()
 
     def put_ahead(self, item: Item) -> None:
         """Queue an item before all others, or not at all where too many such ones wait."""
-        if not self.is_closing and self._fits(item.size, times=1.5):
-            self._queue.appendleft(item)
-            self._bytes += item.size
+        if not self.is_closing and self._queue.fits(item.size, times=1.5):
+            self._queue.put_ahead(item)
             self._pump()
 
     def close(self, code: int) -> None:
@@ -130,7 +118,6 @@ class Mailbox:
     def discard(self) -> None:
         """Forget what waits."""
         self._queue.clear()
-        self._bytes = 0
 
     def finish(self) -> None:
         """The socket is gone: stop all timers and the writer. Safe at any time, and twice."""
@@ -162,24 +149,6 @@ class Mailbox:
             self._abort.cancel()
         self._abort = self._loop.call_later(delay, self.abort)
 
-    def _fits(self, size: int, *, times: float = 1) -> bool:
-        limit = conf()
-        return (
-            len(self._queue) < limit.MAILBOX_FRAMES * times
-            and self._bytes + size <= limit.MAILBOX_BYTES * times
-        )
-
-    def _make_room(self, size: int) -> bool:
-        """Drop ephemeral items, oldest first, until one of that size fits, and say whether it does."""
-        while not self._fits(size):
-            oldest = next((item for item in self._queue if item.is_ephemeral), None)
-            if oldest is None:
-                return False
-            self._queue.remove(oldest)
-            self._bytes -= oldest.size
-            self.dropped += 1
-        return True
-
     # Emptying it.
 
     def _pump(self) -> None:
@@ -189,7 +158,7 @@ class Mailbox:
         self._is_pumping = True
         try:
             if not self._is_direct:
-                if not self._is_over and (self._queue or self._close_code is not None):
+                if not self._is_over and (self._queue.items or self._close_code is not None):
                     self._take_over(self._write_all(None))
                 return
             while (message := self._next()) is not None:
@@ -202,26 +171,21 @@ class Mailbox:
 
     def _next(self) -> dict[str, Any] | None:
         """The next thing to send, or None where there is none now."""
-        while not self._is_over and not self._is_paused and self._queue:
-            item = self._queue.popleft()
-            self._bytes -= item.size
+        while not self._is_over and not self._is_paused and self._queue.items:
+            item = self._queue.take()
             self._tell_of_space()
             text = item.text()
             if text is not None:
+                item.count()
                 return {"type": "websocket.send", "text": text}
-        if self._is_over or self._is_paused or self._close_code is None or self._queue:
+        if self._is_over or self._is_paused or self._close_code is None or self._queue.items:
             return None
         self._is_over = True
         self._abort_in(HANDSHAKE_GRACE)
         return {"type": "websocket.close", "code": self._close_code}
 
     def _tell_of_space(self) -> None:
-        limit = conf()
-        if (
-            self._was_full
-            and len(self._queue) <= limit.MAILBOX_FRAMES // 2
-            and self._bytes <= limit.MAILBOX_BYTES // 2
-        ):
+        if self._was_full and self._queue.is_half_empty:
             self._was_full = False
             self._on_space()
 

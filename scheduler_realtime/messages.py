@@ -213,6 +213,30 @@ class ReceiptUpdate(Payload):
     state: Literal["delivered", "acknowledged"]
 
 
+class Statistics(Payload):
+    """How much is going on, for those who may see it: the object of `GET statistics`."""
+
+    type: ClassVar[str] = "statistics"
+    durable: ClassVar[bool] = False
+
+    taken_at: Text
+    connections: int
+    peak_connections: int
+    refused: int
+    refused_by_code: dict[str, int]
+    users: int
+    by_role: dict[str, int]
+    by_node: dict[str, dict[str, Any]]
+    messages: dict[str, dict[str, int]]
+    rates: dict[str, float]
+    latency_ms: dict[str, float | None]
+    pending_acknowledgements: int
+    relay_lag_seconds: float
+    hub_lag_seconds: float
+    uptime_seconds: float
+    versions: dict[str, list[str]]
+
+
 TYPES: Final[dict[str, type[Payload]]] = {
     payload.type: payload
     for payload in (
@@ -223,6 +247,7 @@ TYPES: Final[dict[str, type[Payload]]] = {
         OptimizationProgress,
         UserPresence,
         ReceiptUpdate,
+        Statistics,
     )
 }
 """Every message type of the protocol, by its name on the wire."""

@@ -11,6 +11,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.http import is_same_domain
 
+from . import counters
 from .conf import conf
 
 _PORTS = {"http": 80, "https": 443}
@@ -32,6 +33,7 @@ class OriginMiddleware:
         if is_allowed(scope):
             await self.app(scope, receive, send)
         elif (await receive())["type"] == "websocket.connect":
+            counters.refuse(403)
             await send({"type": "websocket.close"})
 
 

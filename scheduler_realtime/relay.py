@@ -9,9 +9,10 @@ from typing import Final
 
 from django.db import DatabaseError, connections, transaction
 
-from . import affected, failpoints, log
+from . import affected, counters, failpoints, log
 from .conf import conf
 from .folding import Entry
+from .messages import CONTROL, RESYNC
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,14 @@ def _sequence(complete: Callable[[Sequence[Entry]], None]) -> log.Given | None:
             failpoints.reach("relay.updated")
     if given is not None and given.count:
         failpoints.reach("relay.committed")
+        _count(given)
     return given
+
+
+def _count(given: log.Given) -> None:
+    for type_, number in given.types.items():
+        if type_ not in {CONTROL, RESYNC}:  # which are no messages
+            counters.count("published", type_, number)
 
 
 def _as_written(entries: Sequence[Entry]) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal, Protocol
 from django.utils import timezone
 
 from . import presence
+from .backlog import Item
 from .connection import Connection
 from .groups import Groups
-from .mailbox import Item
 from .messages import Key, UserPresence, envelope
 from .presence import Person
 from .wire import dumps, plain
@@ -222,4 +222,4 @@ def _is_news(before: _Told, now: _Told) -> bool:
 def _item(action: Action, told: _Told) -> Item:
     data = {**told.shown, "action": action}
     text = dumps(envelope(UserPresence.type, plain(data), timestamp=timezone.now()))
-    return Item(text=lambda: text, size=len(text), is_ephemeral=True)
+    return Item(text=lambda: text, size=len(text), is_ephemeral=True, kind=UserPresence.type)

@@ -85,6 +85,15 @@ def unregister_producer(send: Send) -> None:
         protocol.transport.unregisterProducer()
 
 
+def name() -> str | None:
+    """The server whose process this is, as its package is called; None where we know none."""
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and reactor.running:
+        return "daphne"
+    # daphne may be imported under any server, since it is an app of Django's.
+    return next((each for each in ("uvicorn", "hypercorn") if each in sys.modules), None)
+
+
 def before_daphne_stops(
     drain: Callable[[], None], stop: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:

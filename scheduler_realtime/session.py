@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 
 from django.utils import timezone
 
-from . import close_codes, commands, identity
+from . import close_codes, commands, counters, identity
 from .commands import (
     Ack,
     Authenticate,
@@ -28,6 +28,9 @@ from .hub import Hub
 from .ratelimit import TokenBucket
 
 logger = logging.getLogger(__name__)
+
+BAD: Final = "bad"
+RATE_LIMITED: Final = "rate_limited"
 
 BAD_FRAMES: Final = (5, 60.0)
 """So many bad frames within so many seconds close the socket."""
@@ -69,11 +72,13 @@ class Session:
         if connection.is_closing:
             return
         if is_too_large(message):
+            counters.count("received", BAD)
             connection.close(close_codes.FRAME_TOO_LARGE)
             return
         if not self._bucket.take():
+            counters.count("received", RATE_LIMITED)
             ref = commands.ref_in(message.get("text") or "")
-            connection.complain("rate_limited", "Too many frames; slow down.", ref=ref)
+            connection.complain(RATE_LIMITED, "Too many frames; slow down.", ref=ref)
             if self._refused.add():
                 connection.close(close_codes.TOO_MANY)
             return
@@ -160,8 +165,17 @@ def is_too_large(message: Mapping[str, Any]) -> bool:
 
 
 def parsed(message: Mapping[str, Any]) -> Command:
-    """The command in a frame. Raises `BadFrame`."""
-    text = message.get("text")
+    """The command in a frame, which is counted whether it is one or not. Raises `BadFrame`."""
+    try:
+        command = _parsed(message.get("text"))
+    except BadFrame:
+        counters.count("received", BAD)
+        raise
+    counters.count("received", command.type)
+    return command
+
+
+def _parsed(text: str | None) -> Command:
     if text is None:
         raise BadFrame("bad_json", "A frame is one JSON object, in a text frame.")
     return commands.parse(text)

@@ -42,7 +42,12 @@ class Reader(Protocol):
 
 
 class Tail(threading.Thread):
-    """Turns the relay and follows the log, when woken and four times a second by itself."""
+    """Turns the relay and follows the log, when woken and four times a second by itself.
+
+    On the monotonic clock, and for any thread to read: at `looked_at` the database answered last;
+    whatever was committed by `relayed_at` has its position. `is_held_up` says that it waits for
+    the loop to take what was read.
+    """
 
     def __init__(self, reader: Reader | None) -> None:
         super().__init__(name="realtime-tail", daemon=True)
@@ -56,7 +61,13 @@ class Tail(threading.Thread):
         self._recognised_on: object = None
         self._recognised_at = 0.0
         self._failures = 0
-        self._level_at = time.monotonic()
+        self.looked_at = self.relayed_at = self._level_at = time.monotonic()
+        self.is_held_up = False
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the database refused the last look. From any thread."""
+        return self._failures > 0
 
     def wake(self) -> None:
         """Something was committed that may have no position yet. From any thread."""
@@ -99,6 +110,7 @@ class Tail(threading.Thread):
         if self._failures:
             logger.warning("The log can be read again, after %d failed tries.", self._failures)
         self._failures = 0
+        self.looked_at = time.monotonic()
         return pause
 
     def _read_first(self) -> float:
@@ -114,6 +126,8 @@ class Tail(threading.Thread):
         place = self._connect()
         begun = time.monotonic()
         turn = self._relay.turn(is_expected=is_expected)
+        if turn.is_all:
+            self.relayed_at = begun
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
             failpoints.reach("relay.rung")
@@ -176,6 +190,8 @@ class Tail(threading.Thread):
                 alerts = log.read_alerts_after(place.position)
                 if alerts:
                     reader.alert(alerts)
+            self.is_held_up = True
             self._credits.acquire()
+            self.is_held_up, self.looked_at = False, time.monotonic()
             self._place = place  # not before: what fails above is read again
             reader.arrive(page)

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from selenium.webdriver import Chrome
 
-from scheduler_realtime import catching_up, log
+from scheduler_realtime import catching_up, log, reporting
 from scheduler_realtime import mailbox as mailboxes
 from scheduler_realtime import road as roads
 from scheduler_realtime.models import Log, Message
@@ -250,6 +250,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     """An open hub on a log in memory, with small mailboxes and small pages."""
     settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
     monkeypatch.setattr(roads, "Tail", StillTail)
+    monkeypatch.setattr(reporting, "BEAT", 3600)  # it would write samples into the database
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
     monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)

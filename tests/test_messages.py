@@ -62,6 +62,16 @@ SEED: dict[str, dict[str, Any]] = {
     },
     "system_notification": {"title": "Upgrade", "message": "At noon"},
     "receipt_update": {"id": 3, "user_id": 1, "state": "acknowledged"},
+    "statistics": {
+        **dict.fromkeys(("connections", "peak_connections", "refused", "users"), 1),
+        **{name: {} for name in ("refused_by_code", "by_role", "by_node", "messages")},
+        **dict.fromkeys(("relay_lag_seconds", "hub_lag_seconds", "uptime_seconds"), 0.5),
+        "taken_at": "2026-01-15T10:30:00.123Z",
+        "rates": {"published": 0.05},
+        "latency_ms": {"p50": 4.7, "p95": None, "p99": None},
+        "pending_acknowledgements": 0,
+        "versions": {"django": ["5.2.19"]},
+    },
 }
 
 # What the protocol adds to them.
@@ -78,6 +88,7 @@ ADDED: dict[str, dict[str, Any]] = {
         "ack_required": False,
     },
     "receipt_update": {},
+    "statistics": {},
 }
 
 

@@ -22,7 +22,7 @@ SOCKETS = 1000
 async def house(house: House, settings: Any) -> AsyncIterator[House]:
     """A hub that writes to the real database, and in which nobody hears of anybody."""
     settings.SCHEDULER_REALTIME |= {"PRESENCE_VISIBLE_TO": "role"}
-    house.hub.attendance.register = Register(house.hub.attendance.node_id)
+    house.hub.attendance.register = Register(house.hub.node_id)
     yield house
     for connection in tuple(house.hub.connections):
         house.hub.leave(connection)

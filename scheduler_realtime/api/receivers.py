@@ -10,12 +10,12 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from scheduler_realtime.members import unknown_roles, unknown_users
-from scheduler_realtime.messages import TYPES, ReceiptUpdate, UserPresence
+from scheduler_realtime.messages import TYPES, ReceiptUpdate, Statistics, UserPresence
 
 MOST: Final = 10_000
 """Receivers by name: whoever has more means a role, or everyone."""
 
-SENDABLE: Final = sorted(set(TYPES) - {UserPresence.type, ReceiptUpdate.type})
+SENDABLE: Final = sorted(set(TYPES) - {UserPresence.type, ReceiptUpdate.type, Statistics.type})
 """Types somebody may send; the others say what only the server can know."""
 
 

@@ -10,7 +10,9 @@ from rest_framework.routers import SimpleRouter
 
 from .broadcasts import BroadcastViewSet
 from .cleanup import CleanupViewSet
+from .health import HealthViewSet
 from .messages import MessageViewSet
+from .statistics import MetricsViewSet, StatisticsViewSet
 from .tickets import TicketViewSet
 
 app_name = "scheduler_realtime"
@@ -22,6 +24,9 @@ router.register("ticket", TicketViewSet, basename="ticket")
 
 router.register("broadcast", BroadcastViewSet, basename="broadcast")
 router.register("cleanup", CleanupViewSet, basename="cleanup")
+router.register("statistics", StatisticsViewSet, basename="statistics")
+router.register("metrics", MetricsViewSet, basename="metrics")
+router.register("health", HealthViewSet, basename="health")
 
 urlpatterns = [
     *router.urls,

@@ -6,7 +6,17 @@ Nothing that must not be lost goes this way, and nobody ever waits for it.
 from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 from .listening import Listening
 from .probing import Probe, reaches_others
-from .ringing import attach, carry, detach, mute, ring, tell, wake
+from .ringing import (
+    attach,
+    carry,
+    detach,
+    has_layer,
+    is_layer_failing,
+    mute,
+    ring,
+    tell,
+    wake,
+)
 
 __all__ = [
     "LOG_GROUP",
@@ -17,6 +27,8 @@ __all__ = [
     "attach",
     "carry",
     "detach",
+    "has_layer",
+    "is_layer_failing",
     "mute",
     "reaches_others",
     "ring",

@@ -38,6 +38,8 @@ WORTH: Final = 5.0
 class Courier:
     """Sends to the layer from one task of one loop: in order, bounded, each with a time limit.
 
+    `is_failing`: the last thing could not be sent. Any thread may ask.
+
     A ring that waits makes another to the same effect superfluous: rings fold into one. `clock`
     returns seconds and never goes back.
     """
@@ -47,7 +49,7 @@ class Courier:
         self._waiting: deque[tuple[float, str, dict[str, Any]]] = deque(maxlen=WAITING)
         self._ring: dict[str, Any] | None = None
         self._something = asyncio.Event()
-        self._failing = False
+        self.is_failing = False
 
     def put(self, group: str, message: dict[str, Any]) -> None:
         """Queue a message. Only from the loop that runs `run`."""
@@ -87,10 +89,10 @@ class Courier:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await layer.group_send(group, message)
         except Exception as error:  # noqa: BLE001 - a layer fails with its client's own errors
-            if not self._failing:
+            if not self.is_failing:
                 logger.warning("The channel layer is out (%r); the log's own look goes on.", error)
-            self._failing = True
+            self.is_failing = True
         else:
-            if self._failing:
+            if self.is_failing:
                 logger.info("The channel layer is back.")
-            self._failing = False
+            self.is_failing = False

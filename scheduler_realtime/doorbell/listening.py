@@ -26,7 +26,8 @@ class Listening:
     """Hears the layer for a hub, and keeps its membership what the hub wants it to be.
 
     A socket never waits for it: the hub changes `wanted()` and calls `changed()`, and a task
-    brings the layer into line. `hear` gets each message that arrives.
+    brings the layer into line. `hear` gets each message that arrives. `is_failing`: it cannot be
+    heard now. Any thread may ask.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Listening:
         self._wanted = wanted
         self._hear = hear
         self._changed = asyncio.Event()
-        self._is_failing = False
+        self.is_failing = False
 
     def changed(self) -> None:
         """The set of wanted groups is another one."""
@@ -52,9 +53,9 @@ class Listening:
                     tasks.create_task(self._receive(layer, channel))
                     tasks.create_task(self._reconcile(layer, channel))
             except Exception as error:  # noqa: BLE001 - a layer fails with its client's own errors
-                if not self._is_failing:
+                if not self.is_failing:
                     logger.warning("The channel layer cannot be heard (%r); trying again.", error)
-                self._is_failing = True
+                self.is_failing = True
                 await asyncio.sleep(RETRY)
 
     async def _receive(self, layer: Any, channel: str) -> None:
@@ -80,7 +81,7 @@ class Listening:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await layer.group_discard(group, channel)
                 joined.discard(group)
-            self._is_failing = False
+            self.is_failing = False
             await self._wait(rejoin_at - loop.time())
 
     async def _wait(self, seconds: float) -> None:

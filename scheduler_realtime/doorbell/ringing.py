@@ -18,7 +18,9 @@ from typing import Any, Final, ParamSpec, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from scheduler_realtime import counters
 from scheduler_realtime.conf import conf
+from scheduler_realtime.messages import UserPresence
 
 from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 
@@ -62,6 +64,16 @@ def mute(silent: bool) -> bool:
     return before
 
 
+def has_layer() -> bool:
+    """Whether the settings name a channel layer at all."""
+    return get_channel_layer(conf().CHANNEL_LAYER) is not None
+
+
+def is_layer_failing() -> bool | None:
+    """Whether a process without a hub could not send to the layer; None where it never has."""
+    return None if _thread is None else _thread.is_failing
+
+
 def _harmless(deed: Callable[P, None]) -> Callable[P, None]:
     """A deed that never raises: what was committed is found without it, at the next look."""
 
@@ -93,6 +105,7 @@ def ring(head: int) -> None:
 @_harmless
 def carry(frame: dict[str, Any], groups: Iterable[str]) -> None:
     """Send an ephemeral frame to groups, at most once to each socket, or not at all."""
+    counters.count("published", str(frame.get("type")))
     names = sorted(groups)
     message = {
         "type": "realtime.frame",
@@ -109,6 +122,7 @@ def carry(frame: dict[str, Any], groups: Iterable[str]) -> None:
 @_harmless
 def tell(here: Sequence[dict[str, Any]], gone: Sequence[tuple[int | str, str]]) -> None:
     """Tell the hubs of all processes, this one's first, who is here now, and whose visits ended."""
+    counters.count("published", UserPresence.type, len(here) + len(gone))
     most = max(len(here), len(gone))
     for start in range(0, most, TOLD_AT_ONCE):
         page = slice(start, start + TOLD_AT_ONCE)
@@ -141,6 +155,10 @@ class _Background(threading.Thread):
         super().__init__(name="realtime-doorbell", daemon=True)
         self._loop = asyncio.new_event_loop()
         self._courier = Courier()
+
+    @property
+    def is_failing(self) -> bool:
+        return self._courier.is_failing
 
     def put(self, group: str, message: dict[str, Any]) -> None:
         self._loop.call_soon_threadsafe(self._courier.put, group, message)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -40,12 +41,14 @@ class Given:
     """What a turn gave: how many positions, and the log's head and epoch with them.
 
     `is_all`: nothing that was committed when the turn began is without a position after it.
+    `types` says how many there were of each type.
     """
 
     count: int
     head: int
     epoch: str
     is_all: bool = True
+    types: Mapping[str, int] = field(default_factory=dict)
 
 
 def sequence(
@@ -76,7 +79,8 @@ def sequence(
     complete([entry for entry in kept if entry.is_object])
     number(alias, kept, dropped, head)
     is_all = len({entry.tx for entry in entries}) < TURN
-    return Given(count=len(kept), head=head + len(kept), epoch=epoch, is_all=is_all)
+    types = Counter(entry.type for entry in kept)
+    return Given(count=len(kept), head=head + len(kept), epoch=epoch, is_all=is_all, types=types)
 
 
 def _relax(alias: str, guards: Mapping[str, str], factor: int) -> None:

@@ -80,6 +80,11 @@ class Row(Addressed):
     texts: dict[tuple[bool, bool], str] = field(default_factory=dict, repr=False)
 
     @cached_property
+    def written_at(self) -> float:
+        """When it was appended, in Unix seconds by the database's clock."""
+        return self.created_at.timestamp()
+
+    @cached_property
     def data(self) -> dict[str, Any]:
         """The payload. Shared by all readers of the row: not to be changed."""
         return json.loads(self.body)  # type: ignore[no-any-return]  # we wrote an object

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from scheduler_realtime.mailbox import Item, Mailbox
+from scheduler_realtime.backlog import Item
+from scheduler_realtime.mailbox import Mailbox
 from tests.harness.line import Line, turns, until
 
 SLOW_READER = 4412

@@ -69,6 +69,8 @@ class StillTail:
 
     def __init__(self, reader: object) -> None:
         self.pages_taken = 0
+        self.looked_at = self.relayed_at = time.monotonic()
+        self.is_failing = self.is_held_up = False
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
