@@ -142,6 +142,8 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
 
 def value_in(column: Any, key: int | str) -> Any:
     """The key as the column has it, or None for one that it cannot have."""
+    if isinstance(key, str) and "\x00" in key:
+        return None  # which PostgreSQL does not even compare
     try:
         value = column.to_python(key)
         if isinstance(column, models.IntegerField):

@@ -9,11 +9,12 @@ from typing import Final, Protocol
 from . import close_codes, log
 from .connection import Connection
 from .log import Draft, Row
-from .messages import CONTROL
+from .messages import CONTROL, Key
 
 logger = logging.getLogger(__name__)
 
 _DISCONNECT: Final = "disconnect"
+_CANCEL: Final = "cancel"
 
 
 class House(Protocol):
@@ -30,6 +31,11 @@ def disconnect(connection_ids: Iterable[str]) -> None:
     log.append([_order(_DISCONNECT, connections=sorted(map(str, connection_ids)))])
 
 
+def cancel(optimization_id: str, user_id: Key) -> None:
+    """Have whoever runs this optimisation stop it, as this user wishes. Likewise."""
+    log.append([_order(_CANCEL, optimization_id=optimization_id, user_id=user_id)])
+
+
 def _order(name: str, **facts: object) -> Draft:
     return Draft(type=CONTROL, data={"order": name, **facts}, groups=frozenset())
 
@@ -41,5 +47,7 @@ def obey(house: House, row: Row) -> None:
             for connection in tuple(house.connections):
                 if connection.id in named:
                     connection.close(close_codes.DISCONNECTED_BY_ADMINISTRATOR)
+        case {"order": "cancel"}:
+            pass  # for engines
         case unknown:
             logger.warning("An order of the log is not known here: %r.", unknown.get("order"))

@@ -24,7 +24,7 @@ from scheduler_realtime.messages import (
     faults_in,
 )
 from scheduler_realtime.models import Message
-from scheduler_realtime.publish import publish
+from scheduler_realtime.publishing import publish
 from scheduler_realtime.wire import plain
 
 from .base import RealtimeThrottle, RealtimeViewSet

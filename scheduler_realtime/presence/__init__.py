@@ -1,0 +1,1 @@
+"""Presence: who is here, as the tables say, and who may know."""
