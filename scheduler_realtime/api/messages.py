@@ -9,40 +9,31 @@ from django.http import Http404
 from django.utils.decorators import method_decorator
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from scheduler_realtime import deliveries, history, log, receipts
 from scheduler_realtime.identity import WATCHING, identity_of
 from scheduler_realtime.receipts import Claim
 from scheduler_realtime.recipients import recipients_of
 
-from .base import RealtimeViewSet
+from .base import Holds, RealtimeViewSet
+from .pages import RealtimePagination
 from .serializers import MessageQuery, ReceiptSerializer
 
 
-class MayWatchReceipts(BasePermission):
+class MayWatchReceipts(Holds):
     """Holders of `scheduler_realtime.view_receipt`."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the user holds it."""
-        return bool(request.user.has_perm(WATCHING))
-
-
-class ReceiptPagination(CursorPagination):
-    """Receipts by user, a hundred at a time."""
-
-    ordering = "pk"
-    page_size = 100
+    permission = WATCHING
 
 
 class MessageViewSet(RealtimeViewSet):
     """What the user may see of the log, and what the user says of it."""
 
     lookup_value_regex = "[0-9]{1,19}"
-    pagination_class: ClassVar[type[CursorPagination]] = ReceiptPagination
+    pagination_class: ClassVar[type[CursorPagination]] = RealtimePagination
 
     # A transaction would hold its connection, and its view of the log, for as long as it waits.
     @method_decorator(transaction.non_atomic_requests)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from scheduler_realtime.log import PAGE
-from scheduler_realtime.wire import utc_text
+from scheduler_realtime.wire import plain, utc_text
 
 MAX_WAIT = 25
 """Seconds an empty answer is held back at the most: proxies give up after 30."""
@@ -23,6 +25,24 @@ class MessageQuery(serializers.Serializer):
     wait = serializers.FloatField(min_value=0, max_value=MAX_WAIT, default=0)
 
 
+class KeyField(serializers.Field):
+    """A primary key as JSON has it: a number or a text."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "is neither a number nor a text."
+    }
+
+    def to_internal_value(self, data: Any) -> int | str:
+        """As it came."""
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """A number as a number, whatever else it is as a text."""
+        return plain(value)
+
+
 class MomentField(serializers.DateTimeField):
     """A moment as the protocol writes it, in UTC, whatever the host's time zone."""
 
@@ -31,10 +51,18 @@ class MomentField(serializers.DateTimeField):
         return utc_text(value)
 
 
+class JSONTextField(serializers.Field):
+    """What a column has as a JSON text."""
+
+    def to_representation(self, value: str) -> Any:
+        """The value itself."""
+        return json.loads(value)
+
+
 class ReceiptSerializer(serializers.Serializer):
     """Who got a message, and when; `delivered_at` is null where only that it was read is known."""
 
-    user_id = serializers.ReadOnlyField(source="pk")
-    username = serializers.ReadOnlyField(source="get_username")
-    delivered_at = MomentField()
-    acknowledged_at = MomentField()
+    user_id = KeyField(source="pk")
+    username = serializers.CharField(source="get_username")
+    delivered_at = MomentField(allow_null=True)
+    acknowledged_at = MomentField(allow_null=True)

@@ -9,8 +9,12 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from .broadcasts import BroadcastViewSet
+from .conflicts import ConflictViewSet
+from .connections import ConnectionViewSet
 from .messages import MessageViewSet
+from .optimizations import OptimizationViewSet
 from .tickets import TicketViewSet
+from .users import ActiveUserViewSet
 
 app_name = "scheduler_realtime"
 
@@ -18,10 +22,13 @@ router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("messages", MessageViewSet, basename="message")
 router.register("ticket", TicketViewSet, basename="ticket")
-
 router.register("broadcast", BroadcastViewSet, basename="broadcast")
+router.register("connections", ConnectionViewSet, basename="connection")
+router.register("conflicts", ConflictViewSet, basename="conflict")
+router.register("optimizations", OptimizationViewSet, basename="optimization")
 
 urlpatterns = [
     *router.urls,
     re_path(r"^notify/system/?$", BroadcastViewSet.as_view({"post": "notify"}), name="notify"),
+    re_path(r"^users/active/?$", ActiveUserViewSet.as_view({"get": "list"}), name="active-users"),
 ]

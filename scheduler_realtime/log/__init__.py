@@ -2,7 +2,17 @@
 
 from .awaiting import Filed, at_positions, awaited, read_by_id
 from .positions import Given, sequence
-from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
+from .reading import (
+    PAGE,
+    Page,
+    Row,
+    State,
+    database,
+    read_after,
+    read_alerts_after,
+    read_for,
+    state,
+)
 from .recognition import Place, Sighting, look, recognise
 from .upkeep import BATCH, Bounds, awaited_outside, discard, renew_epoch, trim
 from .writing import Draft, append, resync
@@ -29,6 +39,7 @@ __all__ = [
     "read_after",
     "read_alerts_after",
     "read_by_id",
+    "read_for",
     "recognise",
     "renew_epoch",
     "resync",
