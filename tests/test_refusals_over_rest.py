@@ -267,6 +267,9 @@ def test_what_takes_another_permission_is_refused(
         ("POST", "optimizations/%00/cancel"),
         ("POST", "messages/999999/ack"),
         ("GET", "messages/999999/receipts"),
+        ("GET", "messages/x/receipts"),
+        ("POST", "messages/%00/ack"),
+        ("POST", "messages/-1/ack"),
     ],
 )
 def test_what_is_not_there_is_not_found(method: str, path: str) -> None:
@@ -274,6 +277,16 @@ def test_what_is_not_there_is_not_found(method: str, path: str) -> None:
 
     check_refusal(ask(method, path, who=person("holder", *permissions)), 404)
     assert stored() == (0, 0, 0, 0)
+
+
+@every_call
+def test_what_may_be_asked_is_told(call: Call, place: Callable[[Call], str]) -> None:
+    permissions = [each.permission for each in CALLS if each.permission]
+
+    answer = ask("OPTIONS", place(call), who=person("holder", *permissions))
+
+    assert answer.status_code == 200, answer.content
+    assert call.method in answer["Allow"]
 
 
 # Sessions.

@@ -30,6 +30,7 @@ from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeThrottle, RealtimeViewSet, holds
 from .receivers import BroadcastSerializer, NotificationSerializer
+from .serializers import EnvelopeSerializer
 
 BROADCASTING = "scheduler_realtime.broadcast_message"
 ALERTING = "scheduler_realtime.send_emergency_alert"
@@ -52,6 +53,7 @@ class BroadcastViewSet(RealtimeViewSet):
     """Sends messages. What is refused is neither stored nor sent."""
 
     permission_classes = [IsAuthenticated, MayBroadcast]
+    serializer_class = BroadcastSerializer
     throttle_classes = [BroadcastThrottle]
 
     def create(self, request: Request) -> Response:
@@ -98,7 +100,8 @@ def _sent(
         message = publish(payload, user_id=actor, protected=_protected(payload), **facts)
     except InvalidMessage as error:
         raise ValidationError({error.path: [error.reason]}) from None
-    return Response(_envelope(payload, message, actor), status=HTTP_201_CREATED)
+    answer = EnvelopeSerializer(_envelope(payload, message, actor))
+    return Response(answer.data, status=HTTP_201_CREATED)
 
 
 def _protected(payload: Payload) -> frozenset[str]:

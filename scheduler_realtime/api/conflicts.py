@@ -12,7 +12,7 @@ from scheduler_realtime.models import Conflict
 from .base import RealtimeListViewSet
 from .filters import ConflictFilter
 from .pages import RealtimePagination
-from .serializers import JSONTextField, MomentField
+from .serializers import KeyField, MomentField, TextListField
 
 
 class ConflictSerializer(serializers.Serializer):
@@ -23,8 +23,8 @@ class ConflictSerializer(serializers.Serializer):
     conflict_type = serializers.CharField()
     severity = serializers.CharField()
     description = serializers.CharField()
-    affected_surgeries = JSONTextField()
-    suggested_actions = JSONTextField()
+    affected_surgeries = TextListField(child=KeyField())
+    suggested_actions = TextListField()
     status = serializers.CharField()
     opened_at = MomentField()
 
@@ -38,6 +38,7 @@ class LatestFirst(RealtimePagination):
 class ConflictViewSet(RealtimeListViewSet):
     """The open conflicts that the caller was told of, or would have been."""
 
+    queryset = Conflict.objects.none()
     serializer_class = ConflictSerializer
     filterset_class = ConflictFilter
     pagination_class = LatestFirst

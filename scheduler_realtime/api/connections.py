@@ -24,7 +24,7 @@ from scheduler_realtime.models import Connection
 from .base import Holds, RealtimeListViewSet, holds
 from .filters import ConnectionFilter
 from .pages import RealtimePagination
-from .serializers import JSONTextField, KeyField, MomentField
+from .serializers import KeyField, MomentField, TextListField
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ConnectionSerializer(serializers.Serializer):
     connection_id = serializers.UUIDField(source="id")
     user_id = KeyField()
     username = serializers.CharField()
-    roles = JSONTextField()
+    roles = TextListField(child=serializers.CharField())
     node = serializers.CharField()
     connected_at = MomentField()
     last_seen_at = MomentField()
@@ -67,6 +67,7 @@ class NewestFirst(RealtimePagination):
 class ConnectionViewSet(RealtimeListViewSet):
     """The sockets of every process whose lease has not run out."""
 
+    queryset = Connection.objects.none()
     permission_classes = [IsAuthenticated, MayViewConnections]
     serializer_class = ConnectionSerializer
     filterset_class = ConnectionFilter

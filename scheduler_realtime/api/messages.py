@@ -20,7 +20,12 @@ from scheduler_realtime.recipients import recipients_of
 
 from .base import Holds, RealtimeViewSet
 from .pages import RealtimePagination
-from .serializers import MessageQuery, ReceiptSerializer
+from .serializers import (
+    AcknowledgedSerializer,
+    HistorySerializer,
+    MessageQuery,
+    ReceiptSerializer,
+)
 
 
 class MayWatchReceipts(Holds):
@@ -32,7 +37,8 @@ class MayWatchReceipts(Holds):
 class MessageViewSet(RealtimeViewSet):
     """What the user may see of the log, and what the user says of it."""
 
-    lookup_value_regex = "[0-9]{1,19}"
+    serializer_class = HistorySerializer
+    lookup_value_regex = "[^/]+"
     pagination_class: ClassVar[type[CursorPagination]] = RealtimePagination
 
     # A transaction would hold its connection, and its view of the log, for as long as it waits.
@@ -47,36 +53,35 @@ class MessageViewSet(RealtimeViewSet):
         query.is_valid(raise_exception=True)
         found = history.wait_for_excerpt(identity_of(request.user), **query.validated_data)
         is_resumed = query.validated_data["after"] is not None
-        return Response(
-            {
-                "epoch": found.epoch,
-                "head": found.head,
-                "position": found.position,
-                "has_more": found.has_more,
-                "recovered": found.reason is None if is_resumed else None,
-                "reason": found.reason,
-                "results": found.results,
-            }
-        )
+        answer = vars(found) | {"recovered": found.reason is None if is_resumed else None}
+        return Response(HistorySerializer(answer).data)
 
     @action(detail=True, methods=["post"])
     def ack(self, request: Request, pk: str) -> Response:
         """Acknowledge a message on all of the user's devices."""
         user = identity_of(request.user)
-        position = int(pk)
+        position = _position(pk)
         claim = Claim(user_id=user.user_id, groups=user.groups, positions=frozenset({position}))
         outcome = receipts.acknowledge([claim])
         if position not in outcome.taken[claim]:
             raise Http404
         deliveries.announce(outcome, "acknowledged")
-        return Response({"acknowledged": [position], "unknown": []})
+        answer = {"acknowledged": [position], "unknown": []}
+        return Response(AcknowledgedSerializer(answer).data)
 
     @action(detail=True, permission_classes=[IsAuthenticated, MayWatchReceipts])
     def receipts(self, request: Request, pk: str) -> Response:
         """Who got a message, who acknowledged it, and when."""
-        message = log.at_positions([int(pk)]).get(int(pk))
+        position = _position(pk)
+        message = log.at_positions([position]).get(position)
         if message is None:
             raise Http404
         pages = self.pagination_class()
         page = pages.paginate_queryset(recipients_of(message), request, self)
         return pages.get_paginated_response(ReceiptSerializer(page, many=True).data)
+
+
+def _position(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(log.MOST))):
+        raise Http404
+    return int(text)

@@ -24,7 +24,7 @@ from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeListViewSet
 from .pages import RealtimePagination
-from .serializers import JSONTextField, MomentField
+from .serializers import KeyField, MomentField, TextDictField
 
 
 class MayCancel(Holds):
@@ -41,7 +41,7 @@ class HasEnded(APIException):
     default_code = "has_ended"
 
 
-class ActorField(serializers.Field):
+class ActorField(KeyField):
     """Who caused it: a primary key as the user model has it, or null."""
 
     def to_representation(self, value: str) -> Any:
@@ -53,7 +53,7 @@ class OptimizationSerializer(serializers.Serializer):
     """A run, as `optimization_progress` told its first or its final state."""
 
     optimization_id = serializers.CharField()
-    user_id = ActorField(source="actor")
+    user_id = ActorField(source="actor", allow_null=True)
     status = serializers.CharField()
     progress_percentage = serializers.FloatField()
     current_iteration = serializers.IntegerField(allow_null=True)
@@ -61,7 +61,7 @@ class OptimizationSerializer(serializers.Serializer):
     current_score = serializers.FloatField(allow_null=True)
     best_score = serializers.FloatField(allow_null=True)
     time_elapsed = serializers.FloatField(allow_null=True)
-    metrics = JSONTextField()
+    metrics = TextDictField()
     started_at = MomentField()
     updated_at = MomentField()
     cancel_asked_at = MomentField(allow_null=True)
@@ -76,6 +76,7 @@ class LastStartedFirst(RealtimePagination):
 class OptimizationViewSet(RealtimeListViewSet):
     """The runs that the caller was told of, or would have been."""
 
+    queryset = OptimizationRun.objects.none()
     serializer_class = OptimizationSerializer
     pagination_class = LastStartedFirst
     lookup_value_regex = "[^/]+"

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from scheduler_realtime.log import PAGE
@@ -25,6 +26,7 @@ class MessageQuery(serializers.Serializer):
     wait = serializers.FloatField(min_value=0, max_value=MAX_WAIT, default=0)
 
 
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
 class KeyField(serializers.Field):
     """A primary key as JSON has it: a number or a text."""
 
@@ -51,12 +53,20 @@ class MomentField(serializers.DateTimeField):
         return utc_text(value)
 
 
-class JSONTextField(serializers.Field):
-    """What a column has as a JSON text."""
+class TextListField(serializers.ListField):
+    """A list that its column has as a JSON text."""
 
-    def to_representation(self, value: str) -> Any:
-        """The value itself."""
-        return json.loads(value)
+    def to_representation(self, data: Any) -> Any:
+        """The list itself."""
+        return super().to_representation(json.loads(data))
+
+
+class TextDictField(serializers.DictField):
+    """An object that its column has as a JSON text."""
+
+    def to_representation(self, value: Any) -> Any:
+        """The object itself."""
+        return super().to_representation(json.loads(value))
 
 
 class ReceiptSerializer(serializers.Serializer):
@@ -66,3 +76,40 @@ class ReceiptSerializer(serializers.Serializer):
     username = serializers.CharField(source="get_username")
     delivered_at = MomentField(allow_null=True)
     acknowledged_at = MomentField(allow_null=True)
+
+
+class TicketSerializer(serializers.Serializer):
+    """What opens one socket, and for how many seconds."""
+
+    ticket = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class AcknowledgedSerializer(serializers.Serializer):
+    """The positions that were acknowledged, as in `ack_result`."""
+
+    acknowledged = serializers.ListField(child=serializers.IntegerField())
+    unknown = serializers.ListField(child=serializers.IntegerField())
+
+
+class EnvelopeSerializer(serializers.Serializer):
+    """A message as it was sent, before it has a position. One of the moment has no `key`."""
+
+    id = serializers.IntegerField(allow_null=True)
+    type = serializers.CharField()
+    timestamp = serializers.CharField()
+    key = serializers.CharField(required=False)
+    user_id = KeyField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
+
+
+class HistorySerializer(serializers.Serializer):
+    """A page of the log. `recovered` is null where no position was given to go on from."""
+
+    epoch = serializers.CharField()
+    head = serializers.IntegerField()
+    position = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+    recovered = serializers.BooleanField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    results = serializers.ListField(child=serializers.DictField())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
@@ -13,15 +14,15 @@ from scheduler_realtime.presence import visibility
 
 from .base import RealtimeListViewSet
 from .connections import live_connections
-from .serializers import JSONTextField, KeyField, MomentField
+from .serializers import KeyField, MomentField, TextListField
 
 
-class FirstRoleField(serializers.Field):
+class FirstRoleField(serializers.CharField):
     """The first of a user's roles, as it stands in `user_presence`; null without any."""
 
     def to_representation(self, value: str) -> Any:
         """Of the list, as the table has it."""
-        roles = JSONTextField().to_representation(value)
+        roles = json.loads(value)
         return roles[0] if roles else None
 
 
@@ -30,8 +31,8 @@ class ActiveUserSerializer(serializers.Serializer):
 
     user_id = KeyField()
     username = serializers.CharField()
-    role = FirstRoleField(source="roles")
-    roles = JSONTextField()
+    role = FirstRoleField(source="roles", allow_null=True)
+    roles = TextListField(child=serializers.CharField())
     connections = serializers.IntegerField()
     current_page = serializers.CharField(allow_null=True)
     active_schedule_date = serializers.CharField(allow_null=True)
@@ -43,6 +44,7 @@ class ActiveUserSerializer(serializers.Serializer):
 class ActiveUserViewSet(RealtimeListViewSet):
     """Who is here, as far as `PRESENCE_VISIBLE_TO` lets the caller know."""
 
+    queryset = Presence.objects.none()
     serializer_class = ActiveUserSerializer
 
     def get_queryset(self) -> QuerySet[Presence]:

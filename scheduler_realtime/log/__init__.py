@@ -3,6 +3,7 @@
 from .awaiting import Filed, at_positions, awaited, read_by_id
 from .positions import Given, sequence
 from .reading import (
+    MOST,
     PAGE,
     Page,
     Row,
@@ -19,6 +20,7 @@ from .writing import Draft, append, resync
 
 __all__ = [
     "BATCH",
+    "MOST",
     "PAGE",
     "Bounds",
     "Draft",
