@@ -30,9 +30,13 @@ if TYPE_CHECKING:
         InvalidAudience,
         InvalidBinding,
         InvalidMessage,
+        InvalidMessageType,
         RealtimeError,
         TokenRejected,
     )
+    from .message_types import register_message
+    from .messages import Payload
+    from .publishing import apublish, publish
     from .querysets import RealtimeManager, RealtimeQuerySet, capture
     from .registry import register
 
@@ -56,8 +60,13 @@ _HOMES = {
     "InvalidAudience": "exceptions",
     "InvalidBinding": "exceptions",
     "InvalidMessage": "exceptions",
+    "InvalidMessageType": "exceptions",
     "RealtimeError": "exceptions",
     "TokenRejected": "exceptions",
+    "register_message": "message_types",
+    "Payload": "messages",
+    "apublish": "publishing",
+    "publish": "publishing",
     "RealtimeManager": "querysets",
     "RealtimeQuerySet": "querysets",
     "capture": "querysets",
@@ -70,6 +79,8 @@ __all__ = [
     "InvalidAudience",
     "InvalidBinding",
     "InvalidMessage",
+    "InvalidMessageType",
+    "Payload",
     "RealtimeError",
     "RealtimeManager",
     "RealtimeQuerySet",
@@ -81,6 +92,7 @@ __all__ = [
     "abroadcast_resync",
     "abroadcast_schedule_update",
     "acting_as",
+    "apublish",
     "asend_system_notification",
     "broadcast_conflict_notification",
     "broadcast_emergency_alert",
@@ -88,7 +100,9 @@ __all__ = [
     "broadcast_resync",
     "broadcast_schedule_update",
     "capture",
+    "publish",
     "register",
+    "register_message",
     "send_system_notification",
 ]
 

@@ -24,7 +24,7 @@ from .messages import (
     SystemNotification,
 )
 from .models import Message
-from .publish import publish, twin
+from .publishing import publish, twin
 
 
 class Aim(TypedDict, total=False):
@@ -63,7 +63,7 @@ def broadcast_schedule_update(
         "previous": previous or {},
         "affected_surgeries": _listed(affected_surgeries, "affected_surgeries"),
     }
-    return publish(ScheduleUpdate.checked(data), protected=_protected(model), **aim)
+    return publish(ScheduleUpdate.checked(data), protected=registry.protected_names(model), **aim)
 
 
 def broadcast_optimization_progress(
@@ -188,11 +188,6 @@ def _listed(values: Iterable[Any] | None, name: str) -> list[Any]:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise InvalidMessage(f"data.{name}", f"must be a list, and {values!r} is one value")
     return list(values)
-
-
-def _protected(model: str | None) -> frozenset[str]:
-    bindings = [b for b in registry.bindings() if model is None or b.label == model.lower()]
-    return frozenset().union(*(binding.protected_names for binding in bindings))
 
 
 abroadcast_schedule_update = twin(broadcast_schedule_update)

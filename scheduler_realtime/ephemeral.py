@@ -14,15 +14,13 @@ from . import frames
 from .backlog import Item
 from .connection import Connection
 from .log import Row
-from .messages import TYPES, OptimizationProgress
+from .messages import FINAL, TYPES, OptimizationProgress
 from .wire import dumps, plain, utc_text
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 2000
 """Tokens of frames heard: one that was sent to two groups of ours comes twice."""
-
-_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 _OF_THE_LOG: Final = frozenset({"id", "key", "early", "redelivered"})
 
@@ -39,7 +37,7 @@ class Ephemera:
 
     def learn(self, row: Row) -> None:
         """See a message of the log: behind the end of an optimisation no tick of it is sent."""
-        if row.type == OptimizationProgress.type and row.data.get("status") in _ENDED:
+        if row.type == OptimizationProgress.type and row.data.get("status") in FINAL:
             _remember(self._ended, str(row.data.get("optimization_id")))
 
     def hear(self, message: Mapping[str, Any], members: Members) -> None:

@@ -28,6 +28,10 @@ class InvalidBinding(RealtimeError, TypeError):
     """A `register()` call or a `MODELS` entry that does not fit its model."""
 
 
+class InvalidMessageType(RealtimeError, TypeError):
+    """A message type of a host's own that clients could not tell apart, or not be sent."""
+
+
 class BadFrame(RealtimeError):
     """A client's frame that is not acted upon. `code` and `detail` go back to the client.
 

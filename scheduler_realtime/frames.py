@@ -56,7 +56,7 @@ def _frame(row: Row, is_cleared: bool, entitled: bool, position: int | None) -> 
         timestamp=row.created_at,
         position=position,
         key=row.key,
-        user_id=_user_id(row.actor),
+        user_id=user_id_of(row.actor),
     )
 
 
@@ -90,7 +90,7 @@ def _left(data: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _user_id(actor: str | None) -> int | str | None:
+def user_id_of(actor: str | None) -> int | str | None:
     """The actor's primary key as the user model has it: a number stays a number."""
     if actor is None:
         return None

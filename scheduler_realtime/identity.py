@@ -161,7 +161,8 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
 def value_in(column: Any, key: int | str) -> Any:
     """The key as the column has it, or None for one that it cannot have."""
     try:
-        value = column.to_python(key)
+        # No database compares what it could not store.
+        value = column.to_python(plain(key))
         if isinstance(column, models.IntegerField):
             # Beyond its range a database refuses the whole query, and with it everybody's.
             column.run_validators(value)

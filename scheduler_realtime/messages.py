@@ -46,6 +46,8 @@ def _day(text: str) -> str:
 
 KeyValue = Annotated[Key, BeforeValidator(_key)]
 Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Day = Annotated[str, BeforeValidator(_text), AfterValidator(_day)]
 
 _UNCLICKABLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
@@ -115,9 +117,9 @@ class ConflictNotification(Payload):
 
     type: ClassVar[str] = "conflict_notification"
 
-    conflict_id: Text
-    model: str | None = None
-    conflict_type: Text
+    conflict_id: Name
+    model: Annotated[str, Field(max_length=255)] | None = None
+    conflict_type: Name
     severity: Literal["info", "warning", "error", "critical"]
     description: Text
     affected_surgeries: list[KeyValue] = Field(default_factory=list)
@@ -166,15 +168,19 @@ class SystemNotification(Payload):
     ack_required: bool = False
 
 
+FINAL: Final = frozenset({"completed", "failed", "cancelled"})
+"""The states in which an optimisation has ended."""
+
+
 class OptimizationProgress(Payload):
     """How far an optimisation is; only its first and its final state are kept."""
 
     type: ClassVar[str] = "optimization_progress"
 
-    optimization_id: Text
+    optimization_id: Name
     progress_percentage: float = Field(ge=0, le=100)
-    current_iteration: int | None = Field(default=None, ge=0)
-    total_iterations: int | None = Field(default=None, ge=0)
+    current_iteration: Count | None = None
+    total_iterations: Count | None = None
     current_score: float | None = None
     best_score: float | None = None
     time_elapsed: float | None = Field(default=None, ge=0)
@@ -184,7 +190,7 @@ class OptimizationProgress(Payload):
     @property
     def is_final(self) -> bool:
         """Whether the run has ended with this."""
-        return self.status in {"completed", "failed", "cancelled"}
+        return self.status in FINAL
 
 
 class UserPresence(Payload):
@@ -250,7 +256,7 @@ TYPES: Final[dict[str, type[Payload]]] = {
         Statistics,
     )
 }
-"""Every message type of the protocol, by its name on the wire."""
+"""Every message type by its name on the wire: the protocol's, and those that a host registered."""
 
 
 def faults_in(kind: type[Payload], data: dict[str, Any]) -> dict[str, list[str]]:

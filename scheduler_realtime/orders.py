@@ -10,13 +10,14 @@ from typing import Final, Protocol
 from . import close_codes, log
 from .connection import Connection
 from .log import Draft, Row
-from .messages import CONTROL
+from .messages import CONTROL, Key
 
 logger = logging.getLogger(__name__)
 
 _DISCONNECT: Final = "disconnect"
 CANARY: Final = "canary"
 """The order, and the control frame by which a hub carries it out."""
+_CANCEL: Final = "cancel"
 
 
 class House(Protocol):
@@ -43,6 +44,11 @@ def canary(connection_id: str) -> uuid.UUID:
     return key
 
 
+def cancel(optimization_id: str, user_id: Key) -> None:
+    """Have whoever runs this optimisation stop it, as this user wishes. Likewise."""
+    log.append([_order(_CANCEL, optimization_id=optimization_id, user_id=user_id)])
+
+
 def _order(name: str, *, key: uuid.UUID | None = None, **facts: object) -> Draft:
     data = {"order": name, **facts}
     return Draft(type=CONTROL, data=data, groups=frozenset(), key=key or uuid.uuid4())
@@ -59,5 +65,7 @@ def obey(house: House, row: Row) -> None:
             for connection in tuple(house.connections):
                 if connection.id == wanted:
                     connection.say(CANARY, {"canary": key})
+        case {"order": "cancel"}:
+            pass  # for engines
         case unknown:
             logger.warning("An order of the log is not known here: %r.", unknown.get("order"))

@@ -144,6 +144,12 @@ def binding_labelled(label: str) -> ScheduleBinding | None:
     return next((found for found in _bindings.values() if found.label == label), None)
 
 
+def protected_names(model: str | None) -> frozenset[str]:
+    """What the binding of `app_label.model` protects; without a model, what any of them does."""
+    found = [b for b in _bindings.values() if model is None or b.label == model.lower()]
+    return frozenset().union(*(binding.protected_names for binding in found))
+
+
 def register_from_settings() -> None:
     """Bind what `SCHEDULER_REALTIME["MODELS"]` names. Raises `InvalidBinding` with the entry."""
     for label, attributes in conf().MODELS.items():

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from selenium.webdriver import Chrome
 
 from scheduler_realtime import catching_up, log, reporting
@@ -235,6 +236,12 @@ def open_browser() -> Iterator[Callable[[], Chrome]]:
     """`open_browser()`: a fresh headless Chromium each time; all quit with the test."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(browser.opened())
+
+
+@pytest.fixture
+def unthrottled() -> None:
+    """Nobody has asked the REST API for anything yet."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """Broadcasting over REST: what is asked for reaches its receivers, and what is refused nobody."""
 
 import asyncio
+import contextlib
+import http.client
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,10 +183,60 @@ def test_an_alert_takes_a_permission_of_its_own(site: Site) -> None:
     assert meant.body["data"]["ack_required"] is True
 
 
-def test_nobody_sends_in_anothers_name(site: Site) -> None:
-    answer = send(site, NOTE | {"user_id": site.user_id("nurse")}, "scheduler")
+def test_anothers_name_takes_the_permission_to_alert(site: Site) -> None:
+    body = NOTE | {"user_id": site.user_id("nurse")}
+    before = site.shell(COUNT)
 
-    assert answer.body["user_id"] == site.user_id("scheduler")
+    forged = send(site, body, "scheduler")
+    stored = site.shell(COUNT)
+    meant = send(site, body, "admin")
+    own = send(site, NOTE | {"user_id": str(site.user_id("scheduler"))}, "scheduler")
+
+    assert (forged.status, stored) == (403, before)
+    assert (meant.status, meant.body["user_id"]) == (201, site.user_id("nurse"))
+    assert (own.status, own.body["user_id"]) == (201, site.user_id("scheduler"))
+
+
+@pytest.mark.parametrize("user_id", [10**6, "nobody", "\x00", True])
+def test_a_name_that_is_nobodys_is_refused(site: Site, user_id: Any) -> None:
+    answer = send(site, NOTE | {"user_id": user_id})
+
+    assert (answer.status, set(answer.body)) == (400, {"user_id"})
+
+
+def send_in_chunks(site: Site, body: Any) -> int:
+    headers = {
+        "Authorization": f"Bearer {site.token('admin')}",
+        "Content-Type": "application/json",
+    }
+    text = json.dumps(body).encode()
+    chunks = (text[start : start + 10_000] for start in range(0, len(text), 10_000))
+    line = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=15)
+    with contextlib.closing(line):
+        line.request("POST", "/api/ws/broadcast", chunks, headers, encode_chunked=True)
+        return line.getresponse().status
+
+
+def test_a_body_whose_length_is_not_said_is_read_up_to_the_bound(site: Site) -> None:
+    before = int(site.shell(COUNT))
+
+    large = send_in_chunks(site, NOTE | {"data": NOTICE | {"title": "x" * 70_000}})
+    refused = int(site.shell(COUNT))
+    small = send_in_chunks(site, NOTE)
+
+    assert (large, refused) == (400, before)
+    assert (small, int(site.shell(COUNT))) == (201, before + 1)
+
+
+async def test_what_the_binding_protects_is_protected_whoever_tells_it(site: Site) -> None:
+    changes = {"status": "delayed", "patient_name": "Rosa Secret"}
+    data = {"action": "update", "model": "scheduling.surgery", "surgery_id": 1, "changes": changes}
+    async with site.listen("viewer") as ear:
+        await ear.next("welcome")
+        await asyncio.to_thread(send, site, {"type": "schedule_update", "data": data})
+        heard = await ear.next("schedule_update")
+
+    assert heard["data"]["changes"] == {"status": "delayed"}
 
 
 def test_another_content_type_is_refused(site: Site) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from scheduler_realtime import history, log
 from scheduler_realtime.history import excerpt
@@ -60,10 +61,7 @@ def test_what_was_trimmed_is_said_and_nothing_of_the_rest_is_given() -> None:
 def test_who_may_see_next_to_nothing_is_told_how_far_was_looked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(history, "PAGES", 2)
-    monkeypatch.setattr(log, "PAGE", 3)
-    read = log.read_after
-    monkeypatch.setattr(log, "read_after", lambda position: read(position, limit=3))
+    monkeypatch.setattr(history, "SPAN", 6)
     start = write(*"abcdefg", group="role.surgeon")
     write("h")
 
@@ -72,6 +70,39 @@ def test_who_may_see_next_to_nothing_is_told_how_far_was_looked(
 
     assert (first.results, first.position, first.has_more) == ([], start + 6, True)
     assert (titles(second), second.position, second.has_more) == (["h"], start + 8, False)
+
+
+def test_of_messages_of_a_type_a_page_is_full_whatever_lies_between() -> None:
+    start = write("a")
+    write(*"bcd", type="emergency_alert")
+    write("e")
+
+    found = excerpt(NURSE, after=start, limit=2, type="system_notification")
+
+    assert (titles(found), found.position) == (["a", "e"], start + 5)
+
+
+def test_groups_are_told_apart_by_case_and_by_their_whole_name() -> None:
+    start = write("upper", group="role.Nurse")
+    write("longer", group="role.nurses")
+    write("other", group="arole.nurse")
+    write("hers", group="role.nurse")
+
+    assert titles(excerpt(NURSE, after=start, limit=10)) == ["hers"]
+
+
+def test_a_position_at_the_end_of_all_numbers_is_ahead() -> None:
+    assert excerpt(NURSE, after=2**63 - 1, limit=10).reason == "ahead"
+
+
+@pytest.mark.parametrize("limit", [1, 500])
+def test_a_page_costs_two_statements_however_much_is_kept(
+    limit: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    start = write(*"abcdefghij", group="role.surgeon")
+
+    with django_assert_num_queries(2):
+        excerpt(NURSE, after=start, limit=limit)
 
 
 def test_a_page_ends_where_its_limit_is_reached() -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.models import Group, Permission, User
-from django.db import connection
+from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from rest_framework_simplejwt.utils import get_md5_hash_password
@@ -23,6 +23,7 @@ from scheduler_realtime.identity import (
     identities,
     identity_of,
     token_for,
+    value_in,
     verify,
 )
 from tests.harness import tokens
@@ -244,3 +245,10 @@ def test_many_users_cost_as_many_queries_as_one(
         identities([claims_of(user.pk) for user in staff])
 
     assert (len(asked_for_one), len(asked_for_all)) == (5, 5)
+
+
+@pytest.mark.parametrize("key", ["a\x00", "\ud800", "x" * 300])
+def test_a_key_that_no_database_compares_is_nobodys(key: str) -> None:
+    column = models.CharField(max_length=300)
+
+    assert value_in(column, key) == (key if key.startswith("x") else None)

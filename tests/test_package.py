@@ -48,6 +48,12 @@ def test_a_name_that_is_not_at_the_front_door_is_no_attribute() -> None:
         scheduler_realtime.broadcast_everything  # noqa: B018 - asking for it is the point
 
 
+def test_a_name_at_the_front_door_is_no_module_behind_it() -> None:
+    rooms = {path.stem for path in (REPOSITORY / "scheduler_realtime").iterdir()}
+
+    assert rooms.isdisjoint(NAMES)
+
+
 def test_the_front_door_opens_without_django_being_asked_for() -> None:
     code = "import sys, scheduler_realtime; print('django' in sys.modules)"
 
@@ -60,11 +66,14 @@ EARLY = [
     "InvalidAudience",
     "InvalidBinding",
     "InvalidMessage",
+    "InvalidMessageType",
+    "Payload",
     "RealtimeError",
     "ScheduleBinding",
     "TokenRejected",
     "acting_as",
     "register",
+    "register_message",
 ]
 
 

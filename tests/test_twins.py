@@ -18,7 +18,7 @@ from scheduler_realtime import acting_as
 from scheduler_realtime.exceptions import InvalidAudience
 from scheduler_realtime.messages import SystemNotification, UserPresence
 from scheduler_realtime.models import Message
-from scheduler_realtime.publish import apublish, publish, twin
+from scheduler_realtime.publishing import apublish, publish, twin
 from tests.harness import fake_hub
 from tests.harness.child import REPOSITORY
 
@@ -153,7 +153,7 @@ import asyncio, os, warnings
 import django
 warnings.simplefilter("ignore", DeprecationWarning)
 django.setup()
-from scheduler_realtime.publish import twin
+from scheduler_realtime.publishing import twin
 asyncio.run(twin(lambda: None)())
 child = os.fork()
 if not child:

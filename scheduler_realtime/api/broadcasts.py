@@ -7,42 +7,39 @@ from typing import Any
 
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED
-from rest_framework.views import APIView
 
+from scheduler_realtime import registry
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.messages import (
     TYPES,
     EmergencyAlert,
     Payload,
+    ScheduleUpdate,
     SystemNotification,
     envelope,
     faults_in,
 )
 from scheduler_realtime.models import Message
-from scheduler_realtime.publish import publish
+from scheduler_realtime.publishing import publish
 from scheduler_realtime.wire import plain
 
-from .base import RealtimeThrottle, RealtimeViewSet
+from .base import Holds, RealtimeThrottle, RealtimeViewSet, holds
 from .receivers import BroadcastSerializer, NotificationSerializer
+from .serializers import EnvelopeSerializer
 
 BROADCASTING = "scheduler_realtime.broadcast_message"
 ALERTING = "scheduler_realtime.send_emergency_alert"
 
-MAX_BODY = 64 * 1024
-"""Bytes of a request: the same bound as a socket's frames have."""
 
-
-class MayBroadcast(BasePermission):
+class MayBroadcast(Holds):
     """Holders of `scheduler_realtime.broadcast_message`."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the user holds it."""
-        return bool(request.user.has_perm(BROADCASTING))
+    permission = BROADCASTING
 
 
 class BroadcastThrottle(RealtimeThrottle):
@@ -56,15 +53,17 @@ class BroadcastViewSet(RealtimeViewSet):
     """Sends messages. What is refused is neither stored nor sent."""
 
     permission_classes = [IsAuthenticated, MayBroadcast]
+    serializer_class = BroadcastSerializer
     throttle_classes = [BroadcastThrottle]
 
     def create(self, request: Request) -> Response:
         """`POST broadcast`: the envelope of the message, without a position yet."""
         asked = _checked(BroadcastSerializer, request)
         type_, data = asked.pop("type"), asked.pop("data")
-        if type_ == EmergencyAlert.type and not request.user.has_perm(ALERTING):
-            raise PermissionDenied("Sending emergency alerts takes another permission.")
-        return _sent(request, type_, data, asked)
+        user_id = asked.pop("user_id")
+        if type_ == EmergencyAlert.type or user_id not in {None, plain(request.user.pk)}:
+            _demand_alerting(request)
+        return _sent(request, type_, data, asked, user_id=user_id)
 
     def notify(self, request: Request) -> Response:
         """`POST notify/system`: a system notification, likewise."""
@@ -74,24 +73,42 @@ class BroadcastViewSet(RealtimeViewSet):
         return _sent(request, SystemNotification.type, data, asked)
 
 
+def _demand_alerting(request: Request) -> None:
+    if not holds(request.user, ALERTING):
+        raise PermissionDenied("An emergency alert, or another's name, takes another permission.")
+
+
 def _checked(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-        raise ValidationError({"detail": [f"A request has at most {MAX_BODY} bytes."]})
     asked = kind(data=request.data)
     asked.is_valid(raise_exception=True)
     return dict(asked.validated_data)
 
 
-def _sent(request: Request, type_: str, data: dict[str, Any], facts: dict[str, Any]) -> Response:
+def _sent(
+    request: Request,
+    type_: str,
+    data: dict[str, Any],
+    facts: dict[str, Any],
+    *,
+    user_id: int | str | None = None,
+) -> Response:
     if faults := faults_in(TYPES[type_], data):
         raise ValidationError(faults)
     payload = TYPES[type_].checked(data)
-    user_id = plain(request.user.pk)
+    actor = plain(request.user.pk) if user_id is None else user_id
     try:
-        message = publish(payload, user_id=user_id, **facts)
+        message = publish(payload, user_id=actor, protected=_protected(payload), **facts)
     except InvalidMessage as error:
         raise ValidationError({error.path: [error.reason]}) from None
-    return Response(_envelope(payload, message, user_id), status=HTTP_201_CREATED)
+    answer = EnvelopeSerializer(_envelope(payload, message, actor))
+    return Response(answer.data, status=HTTP_201_CREATED)
+
+
+def _protected(payload: Payload) -> frozenset[str]:
+    """What the host's binding protects, whoever tells of the change."""
+    if not isinstance(payload, ScheduleUpdate):
+        return frozenset()
+    return registry.protected_names(payload.model)
 
 
 def _envelope(payload: Payload, message: Message | None, user_id: Any) -> dict[str, Any]:

@@ -6,35 +6,22 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework import serializers
 
+from scheduler_realtime.identity import value_in
 from scheduler_realtime.members import unknown_roles, unknown_users
 from scheduler_realtime.messages import TYPES, ReceiptUpdate, Statistics, UserPresence
+from scheduler_realtime.wire import plain
+
+from .serializers import KeyField
 
 MOST: Final = 10_000
 """Receivers by name: whoever has more means a role, or everyone."""
 
-SENDABLE: Final = sorted(set(TYPES) - {UserPresence.type, ReceiptUpdate.type, Statistics.type})
-"""Types somebody may send; the others say what only the server can know."""
-
-
-class KeyField(serializers.Field):
-    """A primary key as JSON has it: a number or a text."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "invalid": "is neither a number nor a text."
-    }
-
-    def to_internal_value(self, data: Any) -> int | str:
-        """As it came."""
-        if isinstance(data, bool) or not isinstance(data, int | str):
-            self.fail("invalid")
-        return data
-
-    def to_representation(self, value: Any) -> Any:
-        """As it is."""
-        return value
+OURS: Final = frozenset({UserPresence.type, ReceiptUpdate.type, Statistics.type})
+"""Types that say what only the server can know: nobody else may send them."""
 
 
 class ReceiversSerializer(serializers.Serializer):
@@ -49,7 +36,7 @@ class ReceiversSerializer(serializers.Serializer):
 
     def validate_users(self, users: list[int | str]) -> list[int | str]:
         """Users that there are: whoever mistypes one must not think that it was told."""
-        return _known(users, unknown_users(users), "user")
+        return _keys(users)
 
     def validate_roles(self, roles: list[str]) -> list[str]:
         """Roles that there are."""
@@ -71,8 +58,19 @@ class ReceiversSerializer(serializers.Serializer):
 class BroadcastSerializer(ReceiversSerializer):
     """The body of `POST broadcast`; `data` is checked by the model of its type."""
 
-    type = serializers.ChoiceField(choices=SENDABLE)
+    type = serializers.ChoiceField(choices=())
     data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
+    user_id = KeyField(allow_null=True, default=None)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Also the types that a host has registered by now."""
+        fields: dict[str, Any] = super().get_fields()
+        fields["type"].choices = sorted(TYPES.keys() - OURS)
+        return fields
+
+    def validate_user_id(self, user_id: int | str | None) -> int | str | None:
+        """A user that there is."""
+        return None if user_id is None else _keys([user_id])[0]
 
 
 class NotificationSerializer(ReceiversSerializer):
@@ -84,6 +82,12 @@ class NotificationSerializer(ReceiversSerializer):
     message = serializers.CharField(max_length=2000)
     severity = serializers.CharField(required=False)
     action_items = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+def _keys(users: list[int | str]) -> list[int | str]:
+    """As the user model has them: the groups of "7" and of a UUID in capitals are nobody's."""
+    column = get_user_model()._meta.pk
+    return [plain(value_in(column, key)) for key in _known(users, unknown_users(users), "user")]
 
 
 def _known(values: list[Any], unknown: Iterable[Any], kind: str) -> list[Any]:

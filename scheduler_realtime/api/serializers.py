@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from scheduler_realtime.log import PAGE
-from scheduler_realtime.wire import utc_text
+from scheduler_realtime.wire import plain, utc_text
 
 MAX_WAIT = 25
 """Seconds an empty answer is held back at the most: proxies give up after 30."""
@@ -23,6 +26,25 @@ class MessageQuery(serializers.Serializer):
     wait = serializers.FloatField(min_value=0, max_value=MAX_WAIT, default=0)
 
 
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+class KeyField(serializers.Field):
+    """A primary key as JSON has it: a number or a text."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "is neither a number nor a text."
+    }
+
+    def to_internal_value(self, data: Any) -> int | str:
+        """As it came."""
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """A number as a number, whatever else it is as a text."""
+        return plain(value)
+
+
 class MomentField(serializers.DateTimeField):
     """A moment as the protocol writes it, in UTC, whatever the host's time zone."""
 
@@ -31,10 +53,63 @@ class MomentField(serializers.DateTimeField):
         return utc_text(value)
 
 
+class TextListField(serializers.ListField):
+    """A list that its column has as a JSON text."""
+
+    def to_representation(self, data: Any) -> Any:
+        """The list itself."""
+        return super().to_representation(json.loads(data))
+
+
+class TextDictField(serializers.DictField):
+    """An object that its column has as a JSON text."""
+
+    def to_representation(self, value: Any) -> Any:
+        """The object itself."""
+        return super().to_representation(json.loads(value))
+
+
 class ReceiptSerializer(serializers.Serializer):
     """Who got a message, and when; `delivered_at` is null where only that it was read is known."""
 
-    user_id = serializers.ReadOnlyField(source="pk")
-    username = serializers.ReadOnlyField(source="get_username")
-    delivered_at = MomentField()
-    acknowledged_at = MomentField()
+    user_id = KeyField(source="pk")
+    username = serializers.CharField(source="get_username")
+    delivered_at = MomentField(allow_null=True)
+    acknowledged_at = MomentField(allow_null=True)
+
+
+class TicketSerializer(serializers.Serializer):
+    """What opens one socket, and for how many seconds."""
+
+    ticket = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class AcknowledgedSerializer(serializers.Serializer):
+    """The positions that were acknowledged, as in `ack_result`."""
+
+    acknowledged = serializers.ListField(child=serializers.IntegerField())
+    unknown = serializers.ListField(child=serializers.IntegerField())
+
+
+class EnvelopeSerializer(serializers.Serializer):
+    """A message as it was sent, before it has a position. One of the moment has no `key`."""
+
+    id = serializers.IntegerField(allow_null=True)
+    type = serializers.CharField()
+    timestamp = serializers.CharField()
+    key = serializers.CharField(required=False)
+    user_id = KeyField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
+
+
+class HistorySerializer(serializers.Serializer):
+    """A page of the log. `recovered` is null where no position was given to go on from."""
+
+    epoch = serializers.CharField()
+    head = serializers.IntegerField()
+    position = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+    recovered = serializers.BooleanField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    results = serializers.ListField(child=serializers.DictField())

@@ -9,29 +9,26 @@ from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_501_NOT_IMPLEMENTED
-from rest_framework.views import APIView
 
 from scheduler_realtime import metrics, statistics
 from scheduler_realtime.conf import conf
 from scheduler_realtime.identity import MEASURING
 
-from .base import RealtimeViewSet
+from .base import Holds, RealtimeViewSet
 
 LONGEST: Final = 15
 """Minutes of history that there are to be asked for."""
 
 
-class MayViewStatistics(BasePermission):
+class MayViewStatistics(Holds):
     """Holders of `scheduler_realtime.view_statistics`, and Prometheus with its token."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the user holds it."""
-        return bool(request.user.has_perm(MEASURING))
+    permission = MEASURING
 
 
 class StatisticsQuery(serializers.Serializer):

@@ -12,6 +12,7 @@ from scheduler_realtime import identity, tickets
 from scheduler_realtime.identity import Claims
 
 from .base import RealtimeThrottle, RealtimeViewSet
+from .serializers import TicketSerializer
 
 
 class TicketThrottle(RealtimeThrottle):
@@ -24,13 +25,14 @@ class TicketThrottle(RealtimeThrottle):
 class TicketViewSet(RealtimeViewSet):
     """Gives out tickets."""
 
+    serializer_class = TicketSerializer
     throttle_classes = [TicketThrottle]
 
     def create(self, request: Request) -> Response:
         """A ticket for the user of the request. The socket ends when the request's own right does."""
         ticket = tickets.issue(self.claims(request))
         answer = {"ticket": ticket, "expires_in": tickets.LIFETIME}
-        return Response(answer, status=HTTP_201_CREATED)
+        return Response(TicketSerializer(answer).data, status=HTTP_201_CREATED)
 
     def claims(self, request: Request) -> Claims:
         """What the ticket says: for a host with other ways to authenticate, to override."""

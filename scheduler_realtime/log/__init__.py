@@ -3,7 +3,18 @@
 from .awaiting import Filed, at_positions, awaited, read_by_id
 from .placement import position_of, wait_for_position
 from .positions import Given, sequence
-from .reading import PAGE, Page, Row, State, database, read_after, read_alerts_after, state
+from .reading import (
+    MOST,
+    PAGE,
+    Page,
+    Row,
+    State,
+    database,
+    read_after,
+    read_alerts_after,
+    read_for,
+    state,
+)
 from .recent import read_before
 from .recognition import Place, Sighting, look, recognise
 from .upkeep import BATCH, Bounds, awaited_outside, discard, drop_expired, renew_epoch, trim
@@ -11,6 +22,7 @@ from .writing import Draft, append, resync
 
 __all__ = [
     "BATCH",
+    "MOST",
     "PAGE",
     "Bounds",
     "Draft",
@@ -34,6 +46,7 @@ __all__ = [
     "read_alerts_after",
     "read_before",
     "read_by_id",
+    "read_for",
     "recognise",
     "renew_epoch",
     "resync",

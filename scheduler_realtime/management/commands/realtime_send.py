@@ -16,7 +16,7 @@ from scheduler_realtime.management.operators import OperatorsCommand
 from scheduler_realtime.members import members_of
 from scheduler_realtime.messages import SystemNotification
 from scheduler_realtime.models import Message
-from scheduler_realtime.publish import publish
+from scheduler_realtime.publishing import publish
 
 SEVERITIES: Final = get_args(SystemNotification.model_fields["severity"].annotation)
 

@@ -17,11 +17,11 @@ from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from . import doorbell, log
+from . import doorbell, log, standing
 from .actor import current_actor, key_of
 from .audience import Audience
 from .exceptions import InvalidMessage
-from .messages import OptimizationProgress, Payload, envelope
+from .messages import TYPES, OptimizationProgress, Payload, envelope
 from .models import Message
 from .wire import plain
 
@@ -52,8 +52,8 @@ def publish(
     on commit, or at once, and None is returned. `user_id` is who caused it; left out, the user
     of the request or of `acting_as`. `ack_required` and `expires_at`, left out, are the
     payload's own. `protected` are names to leave out, beside the payload's own, for those
-    without the clearance. Raises `InvalidMessage` or `InvalidAudience`, and then nothing was
-    stored or sent.
+    without the clearance. Raises `InvalidMessage`, also where nobody registered the type, or
+    `InvalidAudience`, and then nothing was stored or sent.
     """
     data = plain(payload.model_dump())
     if expires_at is None:
@@ -74,10 +74,19 @@ def publish(
     if not _is_durable(payload):
         _send_on_commit(draft)
         return None
-    log.append([draft])
+    _write(payload, draft)
     if isinstance(payload, OptimizationProgress):
         _remember(payload.optimization_id)
     return Message.objects.using(log.database()).get(key=draft.key)
+
+
+def _write(payload: Payload, draft: log.Draft) -> None:
+    if not standing.is_changed_by(payload):
+        log.append([draft])
+        return
+    with transaction.atomic(using=log.database(), savepoint=False):
+        log.append([draft])
+        standing.take_down(payload, draft)
 
 
 def _own(payload: Payload, name: str, default: Any = None) -> Any:
@@ -88,6 +97,8 @@ def _own(payload: Payload, name: str, default: Any = None) -> Any:
 
 def _agree(payload: Payload, draft: log.Draft) -> None:
     """Have the data say what the log will do, where its shape says so at all."""
+    if payload.type not in TYPES:
+        raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")
     told = {"ack_required": draft.ack_required, "expires_at": plain(draft.expires_at, "expires_at")}
     draft.data.update((n, v) for n, v in told.items() if n in type(payload).model_fields)
 

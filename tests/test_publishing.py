@@ -21,7 +21,7 @@ from scheduler_realtime.messages import (
     UserPresence,
 )
 from scheduler_realtime.models import Message
-from scheduler_realtime.publish import publish
+from scheduler_realtime.publishing import publish
 from tests.harness import fake_hub
 from tests.harness.fake_hub import FakeHub
 

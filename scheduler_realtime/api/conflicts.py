@@ -1,0 +1,49 @@
+"""Conflicts over REST: those that are open now, for whom they concern."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from scheduler_realtime import standing
+from scheduler_realtime.identity import identity_of
+from scheduler_realtime.models import Conflict
+
+from .base import RealtimeListViewSet
+from .filters import ConflictFilter
+from .pages import RealtimePagination
+from .serializers import KeyField, MomentField, TextListField
+
+
+class ConflictSerializer(serializers.Serializer):
+    """A conflict, as `conflict_notification` told it."""
+
+    conflict_id = serializers.CharField()
+    model = serializers.CharField(allow_null=True)
+    conflict_type = serializers.CharField()
+    severity = serializers.CharField()
+    description = serializers.CharField()
+    affected_surgeries = TextListField(child=KeyField())
+    suggested_actions = TextListField()
+    status = serializers.CharField()
+    opened_at = MomentField()
+
+
+class LatestFirst(RealtimePagination):
+    """Conflicts, the latest first."""
+
+    ordering = ("-opened_at", "-pk")
+
+
+class ConflictViewSet(RealtimeListViewSet):
+    """The open conflicts that the caller was told of, or would have been."""
+
+    queryset = Conflict.objects.none()
+    serializer_class = ConflictSerializer
+    filterset_class = ConflictFilter
+    pagination_class = LatestFirst
+
+    def get_queryset(self) -> QuerySet[Conflict]:
+        """By what the caller is now."""
+        groups = identity_of(self.request.user).groups
+        return standing.seen_by(groups, standing.conflicts().filter(status="open"))
