@@ -46,7 +46,12 @@ def _day(text: str) -> str:
 
 KeyValue = Annotated[Key, BeforeValidator(_key)]
 Text = Annotated[str, BeforeValidator(_text)]
-Day = Annotated[str, BeforeValidator(_text), AfterValidator(_day)]
+Day = Annotated[
+    str,
+    BeforeValidator(_text),
+    AfterValidator(_day),
+    Field(json_schema_extra={"format": "date"}),
+]
 
 _UNCLICKABLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
@@ -69,7 +74,10 @@ def _clickable(url: str) -> str:
 
 
 Url = Annotated[
-    str, BeforeValidator(_text), AfterValidator(_clickable), Field(min_length=1, max_length=2000)
+    str,
+    BeforeValidator(_text),
+    AfterValidator(_clickable),
+    Field(min_length=1, max_length=2000, json_schema_extra={"format": "uri-reference"}),
 ]
 """Relative to this site, or http and https: nothing that a click could run."""
 

@@ -14,6 +14,8 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.viewsets import ViewSet
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from scheduler_realtime.schemas import RealtimeSchema
+
 
 class RealtimeThrottle(UserRateThrottle):
     """240 requests a minute for each user: a client that polls as fast as it may sends four a second."""
@@ -30,6 +32,7 @@ class RealtimeViewSet(ViewSet):
     parser_classes = [JSONParser]
     renderer_classes = [JSONRenderer]
     throttle_classes = [RealtimeThrottle]
+    schema = RealtimeSchema()
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

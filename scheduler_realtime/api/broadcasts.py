@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -25,6 +26,7 @@ from scheduler_realtime.messages import (
 )
 from scheduler_realtime.models import Message
 from scheduler_realtime.publish import publish
+from scheduler_realtime.schemas import SENT, described
 from scheduler_realtime.wire import plain
 
 from .base import RealtimeThrottle, RealtimeViewSet
@@ -35,6 +37,9 @@ ALERTING = "scheduler_realtime.send_emergency_alert"
 
 MAX_BODY = 64 * 1024
 """Bytes of a request: the same bound as a socket's frames have."""
+
+
+_SENT = OpenApiResponse(SENT, "The message as it will be heard.")
 
 
 class MayBroadcast(BasePermission):
@@ -58,6 +63,7 @@ class BroadcastViewSet(RealtimeViewSet):
     permission_classes = [IsAuthenticated, MayBroadcast]
     throttle_classes = [BroadcastThrottle]
 
+    @described(operation_id="broadcast", request=BroadcastSerializer, responses={201: _SENT})
     def create(self, request: Request) -> Response:
         """`POST broadcast`: the envelope of the message, without a position yet."""
         asked = _checked(BroadcastSerializer, request)
@@ -66,6 +72,7 @@ class BroadcastViewSet(RealtimeViewSet):
             raise PermissionDenied("Sending emergency alerts takes another permission.")
         return _sent(request, type_, data, asked)
 
+    @described(operation_id="notify_system", request=NotificationSerializer, responses={201: _SENT})
     def notify(self, request: Request) -> Response:
         """`POST notify/system`: a system notification, likewise."""
         asked = _checked(NotificationSerializer, request)

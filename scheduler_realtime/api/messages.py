@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.http import Http404
 from django.utils.decorators import method_decorator
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
@@ -18,9 +19,25 @@ from scheduler_realtime import deliveries, history, log, receipts
 from scheduler_realtime.identity import WATCHING, identity_of
 from scheduler_realtime.receipts import Claim
 from scheduler_realtime.recipients import recipients_of
+from scheduler_realtime.schemas import described
 
 from .base import RealtimeViewSet
-from .serializers import MessageQuery, ReceiptSerializer
+from .serializers import (
+    AcknowledgementSerializer,
+    ExcerptSerializer,
+    MessageQuery,
+    ReceiptSerializer,
+)
+
+_POSITION = OpenApiParameter(
+    "id",
+    {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+    OpenApiParameter.PATH,
+    description="The message's position.",
+)
+
+_DIGITS = 19
+"""Of the largest position that a log can have."""
 
 
 class MayWatchReceipts(BasePermission):
@@ -41,8 +58,8 @@ class ReceiptPagination(CursorPagination):
 class MessageViewSet(RealtimeViewSet):
     """What the user may see of the log, and what the user says of it."""
 
-    lookup_value_regex = "[0-9]{1,19}"
-    pagination_class: ClassVar[type[CursorPagination]] = ReceiptPagination
+    pagination_class: ClassVar[Any] = None
+    """Of receipts; the log has pages of its own."""
 
     # A transaction would hold its connection, and its view of the log, for as long as it waits.
     @method_decorator(transaction.non_atomic_requests)
@@ -50,6 +67,11 @@ class MessageViewSet(RealtimeViewSet):
         """As DRF's, outside `ATOMIC_REQUESTS`."""
         return super().dispatch(request, *args, **kwargs)
 
+    @described(
+        operation_id="messages",
+        parameters=[MessageQuery],
+        responses=ExcerptSerializer,
+    )
     def list(self, request: Request) -> Response:
         """A page of the log in order; with `wait`, an empty one only after so many seconds."""
         query = MessageQuery(data=request.query_params)
@@ -68,11 +90,17 @@ class MessageViewSet(RealtimeViewSet):
             }
         )
 
+    @described(
+        operation_id="acknowledge",
+        parameters=[_POSITION],
+        request=None,
+        responses=AcknowledgementSerializer,
+    )
     @action(detail=True, methods=["post"])
     def ack(self, request: Request, pk: str) -> Response:
         """Acknowledge a message on all of the user's devices."""
         user = identity_of(request.user)
-        position = int(pk)
+        position = _position(pk)
         claim = Claim(user_id=user.user_id, groups=user.groups, positions=frozenset({position}))
         outcome = receipts.acknowledge([claim])
         if position not in outcome.taken[claim]:
@@ -80,12 +108,28 @@ class MessageViewSet(RealtimeViewSet):
         deliveries.announce(outcome, "acknowledged")
         return Response({"acknowledged": [position], "unknown": []})
 
-    @action(detail=True, permission_classes=[IsAuthenticated, MayWatchReceipts])
+    @described(
+        operation_id="receipts",
+        parameters=[_POSITION],
+        responses=ReceiptSerializer(many=True),
+    )
+    @action(
+        detail=True,
+        permission_classes=[IsAuthenticated, MayWatchReceipts],
+        pagination_class=ReceiptPagination,
+    )
     def receipts(self, request: Request, pk: str) -> Response:
         """Who got a message, who acknowledged it, and when."""
-        message = log.at_positions([int(pk)]).get(int(pk))
+        message = log.at_positions([_position(pk)]).get(_position(pk))
         if message is None:
             raise Http404
-        pages = self.pagination_class()
+        pages: CursorPagination = self.pagination_class()
         page = pages.paginate_queryset(recipients_of(message), request, self)
         return pages.get_paginated_response(ReceiptSerializer(page, many=True).data)
+
+
+def _position(text: str) -> int:
+    """The position in a path. Whatever else stands there is a message that there is not."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise Http404
+    return int(text)

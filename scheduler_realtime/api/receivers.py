@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from scheduler_realtime.members import unknown_roles, unknown_users
 from scheduler_realtime.messages import TYPES, ReceiptUpdate, UserPresence
+from scheduler_realtime.schemas import KEY
 
 MOST: Final = 10_000
 """Receivers by name: whoever has more means a role, or everyone."""
@@ -19,6 +21,7 @@ SENDABLE: Final = sorted(set(TYPES) - {UserPresence.type, ReceiptUpdate.type})
 """Types somebody may send; the others say what only the server can know."""
 
 
+@extend_schema_field(KEY)
 class KeyField(serializers.Field):
     """A primary key as JSON has it: a number or a text."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
 from scheduler_realtime import identity, tickets
 from scheduler_realtime.identity import Claims
+from scheduler_realtime.schemas import described
 
 from .base import RealtimeThrottle, RealtimeViewSet
 
@@ -21,11 +23,19 @@ class TicketThrottle(RealtimeThrottle):
     rate = "30/min"
 
 
+class TicketSerializer(serializers.Serializer):
+    """What `POST ticket` answers."""
+
+    ticket = serializers.CharField(read_only=True)
+    expires_in = serializers.IntegerField(read_only=True, help_text="Seconds.")
+
+
 class TicketViewSet(RealtimeViewSet):
     """Gives out tickets."""
 
     throttle_classes = [TicketThrottle]
 
+    @described(operation_id="ticket", request=None, responses={201: TicketSerializer})
     def create(self, request: Request) -> Response:
         """A ticket for the user of the request. The socket ends when the request's own right does."""
         ticket = tickets.issue(self.claims(request))

@@ -10,6 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from .broadcasts import BroadcastViewSet
 from .messages import MessageViewSet
+from .schemas import SchemaViewSet
 from .tickets import TicketViewSet
 
 app_name = "scheduler_realtime"
@@ -24,4 +25,8 @@ router.register("broadcast", BroadcastViewSet, basename="broadcast")
 urlpatterns = [
     *router.urls,
     re_path(r"^notify/system/?$", BroadcastViewSet.as_view({"post": "notify"}), name="notify"),
+    re_path(
+        r"^schema/asyncapi\.json/?$", SchemaViewSet.as_view({"get": "asyncapi"}), name="asyncapi"
+    ),
+    re_path(r"^schema/openapi\.json/?$", SchemaViewSet.as_view({"get": "openapi"}), name="openapi"),
 ]
