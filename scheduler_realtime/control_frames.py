@@ -60,8 +60,9 @@ class AckResult(Control):
     """The answer to `ack`, once it is written."""
 
     acknowledged: list[int]
-    unknown: list[int]
-    """Positions that are not there, or not for this user."""
+    unknown: list[Key]
+    """Positions that are not there, or not for this user; a text where no browser reads it as a
+    number."""
 
 
 class Authenticated(Control):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .exceptions import InvalidMessage
-from .wire import plain, utc_text
+from .wire import EXACT, plain, utc_text
 
 Key = int | str
 """A primary key as it stands on the wire."""
@@ -52,6 +52,9 @@ Day = Annotated[
     AfterValidator(_day),
     Field(json_schema_extra={"format": "date"}),
 ]
+
+Count = Annotated[int, Field(ge=0, le=EXACT)]
+"""A number that stays one on the wire: what no browser reads exactly would become a text."""
 
 _UNCLICKABLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
@@ -148,7 +151,7 @@ class EmergencyAlert(Payload):
     patient_name: Text | None = None
     surgery_type: Text | None = None
     ack_required: bool = True
-    escalation: int = 0
+    escalation: Count = 0
 
 
 class ActionItem(BaseModel):
@@ -181,8 +184,8 @@ class OptimizationProgress(Payload):
 
     optimization_id: Text
     progress_percentage: float = Field(ge=0, le=100)
-    current_iteration: int | None = Field(default=None, ge=0)
-    total_iterations: int | None = Field(default=None, ge=0)
+    current_iteration: Count | None = None
+    total_iterations: Count | None = None
     current_score: float | None = None
     best_score: float | None = None
     time_elapsed: float | None = Field(default=None, ge=0)

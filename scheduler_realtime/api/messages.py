@@ -58,6 +58,8 @@ class ReceiptPagination(CursorPagination):
 class MessageViewSet(RealtimeViewSet):
     """What the user may see of the log, and what the user says of it."""
 
+    # Whatever else is no position is answered by us, in JSON.
+    lookup_value_regex = "[^/]+"
     pagination_class: ClassVar[Any] = None
     """Of receipts; the log has pages of its own."""
 
@@ -74,7 +76,8 @@ class MessageViewSet(RealtimeViewSet):
     )
     def list(self, request: Request) -> Response:
         """A page of the log in order; with `wait`, an empty one only after so many seconds."""
-        query = MessageQuery(data=request.query_params)
+        # Of a form, as DRF takes a query for, an empty value would count as left out.
+        query = MessageQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = history.wait_for_excerpt(identity_of(request.user), **query.validated_data)
         is_resumed = query.validated_data["after"] is not None

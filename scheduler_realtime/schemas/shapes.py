@@ -146,6 +146,8 @@ def _message(kind: type[Payload]) -> Frame:
         required = ["id", *required] if _always_has_a_place(kind) else required
     frame = _frame(kind.type, f"{camel}Data", properties, required)
     frame["description"] = _doc(kind)
+    if kind is EmergencyAlert:
+        frame["oneOf"] = [{"required": ["id"]}, {"required": ["early"]}]
     return Frame(
         type=kind.type,
         name=f"{camel}Frame",
