@@ -1,6 +1,7 @@
 """Everything a client's author generates code from, made from the code: four documents, as text."""
 
+from .answers import KEY, LOGGED, SENT
 from .documents import FORMATS, Format, text
-from .operations import KEY, LOGGED, SENT, RealtimeSchema, described
+from .operations import RealtimeSchema, described
 
 __all__ = ["FORMATS", "KEY", "LOGGED", "SENT", "Format", "RealtimeSchema", "described", "text"]
