@@ -21,6 +21,9 @@ LOGGED: Final[Schema] = {"$ref": f"{COMPONENTS}LoggedFrame"}
 KEY: Final[Schema] = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 """A primary key as JSON has it."""
 
+REFUSAL: Final[Schema] = {"$ref": f"{COMPONENTS}Refusal"}
+"""Why something was refused, for a person."""
+
 _REFUSAL: Final[Schema] = {
     "type": "object",
     "description": "Why it was refused, for a person.",
@@ -41,39 +44,48 @@ _FAULTS: Final[Schema] = {
 }
 
 
-def _json(description: str, component: str = "Refusal") -> Schema:
-    schema = {"$ref": f"{COMPONENTS}{component}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+_TEXT: Final[Schema] = {"type": "string"}
 
+_RETRY_AFTER: Final[Schema] = {
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}
+}
 
-_REFUSALS: Final[dict[str, Schema]] = {
-    "400": _json("What is asked is malformed.", "Faults"),
-    "401": _json("No credential, or none that is valid."),
-    "403": _json("The user may not, or a session came without its CSRF token."),
-    "404": _json("There is no such thing, or not for this user."),
-    "405": _json("Another method is meant."),
-    "406": _json("Answers are JSON."),
-    "415": _json("Bodies are JSON."),
-    "429": _json("Too many requests.")
-    | {"headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}},
+_REFUSALS: Final = {
+    "400": "What is asked is malformed.",
+    "401": "No credential, or none that is valid.",
+    "403": "The user may not, or a session came without its CSRF token.",
+    "404": "There is no such thing, or not for this user.",
+    "405": "Another method is meant.",
+    "406": "Nothing that is asked for can be answered.",
+    "415": "Bodies are JSON.",
+    "429": "Too many requests.",
 }
 
 
-def refusals(operation: Schema, *, is_throttled: bool) -> dict[str, Schema]:
+def refusals(
+    operation: Schema, media_types: list[str], *, has_body: bool, is_throttled: bool
+) -> dict[str, Schema]:
     """By status, what an operation may be refused with, as far as it can be told by what it takes."""
     parameters = operation.get("parameters", ())
     places = {parameter["in"] for parameter in parameters}
-    has_body = "requestBody" in operation
-    is_paged = "cursor" in {parameter["name"] for parameter in parameters}
     applies = {
         "400": has_body or "query" in places,
         "401": "security" in operation,
         "403": "security" in operation,
-        "404": "path" in places or is_paged,
+        "404": "path" in places or "cursor" in {each["name"] for each in parameters},
         "415": has_body,
         "429": is_throttled,
     }
-    return {code: _REFUSALS[code] for code in _REFUSALS if applies.get(code, True)}
+    found = {code: _refusal(code, media_types) for code in _REFUSALS if applies.get(code, True)}
+    if is_throttled:
+        found["429"]["headers"] = _RETRY_AFTER
+    return found
+
+
+def _refusal(code: str, media_types: list[str]) -> Schema:
+    told = {"$ref": f"{COMPONENTS}Faults"} if code == "400" else REFUSAL
+    content = {kind: {"schema": told if "json" in kind else _TEXT} for kind in media_types}
+    return {"description": _REFUSALS[code], "content": content}
 
 
 def components() -> dict[str, Schema]:

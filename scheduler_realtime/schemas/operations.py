@@ -27,7 +27,12 @@ class RealtimeSchema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is not None:
-            refusals = answers.refusals(operation, is_throttled=bool(self.view.throttle_classes))
+            refusals = answers.refusals(
+                operation,
+                self.map_renderers("media_type"),
+                has_body=self.method != "GET",
+                is_throttled=bool(self.view.throttle_classes),
+            )
             operation["responses"] = dict(sorted((refusals | operation["responses"]).items()))
             self._bring(operation)
         return operation

@@ -54,7 +54,6 @@ def test_every_answer_is_one_that_the_document_knows(site: Site, tmp_path: Path)
     done = asked(site, tmp_path, url)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout
     assert "Traceback" not in site.server.log_text()
 
 
