@@ -17,8 +17,8 @@ from django.db import Error
 from . import books, clock, doorbell
 from .conf import conf
 from .connection import Connection
-from .messages import Key
 from .presence import Batch, Device, Outcome, Person, Register, Socket
+from .values import Key
 
 logger = logging.getLogger(__name__)
 

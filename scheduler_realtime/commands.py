@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -41,6 +41,15 @@ class HeartbeatData(_Data):
 
 class AckData(_Data):
     """Positions of the messages that are acknowledged: at least one, and 1,000 at the most."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["ids"], "properties": {"ids": {"type": "array"}}},
+                {"required": ["id"], "properties": {"id": {"type": "integer"}}},
+            ]
+        }
+    )
 
     ids: Annotated[list[StrictInt], Field(min_length=1, max_length=1000)] | None = None
     id: StrictInt | None = None
@@ -133,14 +142,16 @@ class CancelOptimization(_Command):
 
 Command = Heartbeat | Ack | Authenticate | Subscribe | Presence | CancelOptimization
 
-NAMES: Final = (
-    "ack",
-    "authenticate",
-    "cancel_optimization",
-    "heartbeat",
-    "presence",
-    "subscribe",
-)
+KINDS: Final[tuple[type[Command], ...]] = get_args(Command)
+"""Every command's model."""
+
+
+def name_of(kind: type[Command]) -> str:
+    """A command's name on the wire."""
+    return str(get_args(kind.model_fields["type"].annotation)[0])
+
+
+NAMES: Final = tuple(sorted(map(name_of, KINDS)))
 """Every command's name on the wire."""
 
 _ADAPTER: Final[TypeAdapter[Command]] = TypeAdapter(Annotated[Command, Field(discriminator="type")])

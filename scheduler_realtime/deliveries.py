@@ -15,8 +15,9 @@ from django.utils import timezone
 from . import books, doorbell, receipts
 from .audience import RECEIPT_WATCHERS, user_group
 from .connection import Connection
-from .messages import Key, ReceiptUpdate, envelope
+from .messages import ReceiptUpdate, envelope
 from .receipts import Claim, Listener, Noted, Outcome
+from .values import Key
 from .wire import plain
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from . import close_codes, log
 from .connection import Connection
 from .log import Draft, Row
-from .messages import CONTROL, Key
+from .messages import CONTROL
+from .values import Key
 
 logger = logging.getLogger(__name__)
 

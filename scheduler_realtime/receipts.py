@@ -11,8 +11,8 @@ from django.db import connections
 
 from . import clock, log
 from .log import Filed, Row
-from .messages import Key
 from .models import Position, Receipt
+from .values import Key
 
 BATCH: Final = 200
 """Rows written by one statement: well within SQLite's limit of variables."""

@@ -15,8 +15,9 @@ from . import presence
 from .backlog import Item
 from .connection import Connection
 from .groups import Groups
-from .messages import Key, UserPresence, envelope
+from .messages import UserPresence, envelope
 from .presence import Person
+from .values import Key
 from .wire import dumps, plain
 
 logger = logging.getLogger(__name__)

@@ -173,6 +173,8 @@ def test_who_cannot_be_brought_up_to_date_is_told_why(
         ("wait", "26"),
         ("wait", "nan"),
         ("type", "t" * 65),
+        ("type", ""),
+        ("after", ""),
     ],
 )
 def test_a_bad_parameter_is_refused_by_its_name(site: Site, name: str, value: str) -> None:
@@ -230,9 +232,12 @@ def test_what_one_may_not_see_cannot_be_told_from_what_is_not_there(site: Site) 
     assert site.shell("print(Receipt.objects.count())") == "0"
 
 
-@pytest.mark.parametrize("name", ["-1", "x", "1.5", "9" * 30])
+@pytest.mark.parametrize("name", ["-1", "x", "1.5", "9" * 30, "%00", "%D9%A1"])
 def test_what_is_no_position_is_not_found(site: Site, name: str) -> None:
-    assert site.request("POST", f"/api/ws/messages/{name}/ack", who="nurse").status == 404
+    answer = site.request("POST", f"/api/ws/messages/{name}/ack", who="nurse")
+
+    assert answer.status == 404
+    assert set(answer.body) == {"detail"}
 
 
 def test_receipts_are_for_those_who_may_watch_them(site: Site) -> None:

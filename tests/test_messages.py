@@ -166,6 +166,8 @@ def test_a_score_given_as_a_decimal_is_a_number() -> None:
         ("optimization_progress", "progress_percentage", 100.1),
         ("optimization_progress", "progress_percentage", -1),
         ("optimization_progress", "current_iteration", -1),
+        ("optimization_progress", "total_iterations", 2**53),
+        ("emergency_alert", "escalation", 2**53),
         ("optimization_progress", "status", "lost"),
         ("conflict_notification", "severity", "fatal"),
         ("conflict_notification", "status", "ignored"),

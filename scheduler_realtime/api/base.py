@@ -20,6 +20,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ViewSet
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from scheduler_realtime.schemas import RealtimeSchema
+
 from .pages import RealtimePagination
 
 MAX_BODY: Final = 64 * 1024
@@ -75,6 +77,7 @@ class RealtimeViewSet(ViewSet):
     parser_classes = [BoundedJSONParser]
     renderer_classes = [JSONRenderer]
     throttle_classes = [RealtimeThrottle]
+    schema = RealtimeSchema()
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """DRF takes a body whose length was not said for none, and would act upon nothing."""

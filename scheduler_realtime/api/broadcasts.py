@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -26,6 +27,7 @@ from scheduler_realtime.messages import (
 )
 from scheduler_realtime.models import Message
 from scheduler_realtime.publishing import publish
+from scheduler_realtime.schemas import SENT, described
 from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeThrottle, RealtimeViewSet, holds
@@ -34,6 +36,9 @@ from .serializers import EnvelopeSerializer
 
 BROADCASTING = "scheduler_realtime.broadcast_message"
 ALERTING = "scheduler_realtime.send_emergency_alert"
+
+
+_SENT = OpenApiResponse(SENT, "The message as it will be heard.")
 
 
 class MayBroadcast(Holds):
@@ -56,6 +61,7 @@ class BroadcastViewSet(RealtimeViewSet):
     serializer_class = BroadcastSerializer
     throttle_classes = [BroadcastThrottle]
 
+    @described(operation_id="broadcast", request=BroadcastSerializer, responses={201: _SENT})
     def create(self, request: Request) -> Response:
         """`POST broadcast`: the envelope of the message, without a position yet."""
         asked = _checked(BroadcastSerializer, request)
@@ -65,6 +71,7 @@ class BroadcastViewSet(RealtimeViewSet):
             _demand_alerting(request)
         return _sent(request, type_, data, asked, user_id=user_id)
 
+    @described(operation_id="notify_system", request=NotificationSerializer, responses={201: _SENT})
     def notify(self, request: Request) -> Response:
         """`POST notify/system`: a system notification, likewise."""
         asked = _checked(NotificationSerializer, request)

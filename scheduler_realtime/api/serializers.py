@@ -6,14 +6,20 @@ import datetime as dt
 import json
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from scheduler_realtime.log import PAGE
+from scheduler_realtime.schemas import KEY, LOGGED
 from scheduler_realtime.wire import plain, utc_text
 
 MAX_WAIT = 25
 """Seconds an empty answer is held back at the most: proxies give up after 30."""
+
+
+@extend_schema_field(LOGGED)
+class LoggedField(serializers.JSONField):
+    """A frame as the log has it."""
 
 
 class MessageQuery(serializers.Serializer):
@@ -26,7 +32,7 @@ class MessageQuery(serializers.Serializer):
     wait = serializers.FloatField(min_value=0, max_value=MAX_WAIT, default=0)
 
 
-@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
+@extend_schema_field(KEY)
 class KeyField(serializers.Field):
     """A primary key as JSON has it: a number or a text."""
 
@@ -82,7 +88,7 @@ class TicketSerializer(serializers.Serializer):
     """What opens one socket, and for how many seconds."""
 
     ticket = serializers.CharField()
-    expires_in = serializers.IntegerField()
+    expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
 class AcknowledgedSerializer(serializers.Serializer):
@@ -103,13 +109,16 @@ class EnvelopeSerializer(serializers.Serializer):
     data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
 
 
+@extend_schema_serializer(many=False)
 class HistorySerializer(serializers.Serializer):
     """A page of the log. `recovered` is null where no position was given to go on from."""
 
-    epoch = serializers.CharField()
-    head = serializers.IntegerField()
-    position = serializers.IntegerField()
+    epoch = serializers.CharField(help_text="Which log the positions are of.")
+    head = serializers.IntegerField(help_text="The last position given.")
+    position = serializers.IntegerField(help_text="How far was looked: go on `after` it.")
     has_more = serializers.BooleanField()
-    recovered = serializers.BooleanField(allow_null=True)
-    reason = serializers.CharField(allow_null=True)
-    results = serializers.ListField(child=serializers.DictField())
+    recovered = serializers.BooleanField(
+        allow_null=True, help_text="Whether nothing is missing; null without `after`."
+    )
+    reason = serializers.CharField(allow_null=True, help_text="Why something is.")
+    results = serializers.ListField(child=LoggedField())

@@ -10,6 +10,7 @@ from rest_framework.status import HTTP_201_CREATED
 
 from scheduler_realtime import identity, tickets
 from scheduler_realtime.identity import Claims
+from scheduler_realtime.schemas import described
 
 from .base import RealtimeThrottle, RealtimeViewSet
 from .serializers import TicketSerializer
@@ -28,6 +29,7 @@ class TicketViewSet(RealtimeViewSet):
     serializer_class = TicketSerializer
     throttle_classes = [TicketThrottle]
 
+    @described(operation_id="ticket", request=None, responses={201: TicketSerializer})
     def create(self, request: Request) -> Response:
         """A ticket for the user of the request. The socket ends when the request's own right does."""
         ticket = tickets.issue(self.claims(request))

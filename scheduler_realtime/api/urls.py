@@ -15,6 +15,7 @@ from .connections import ConnectionViewSet
 from .health import HealthViewSet
 from .messages import MessageViewSet
 from .optimizations import OptimizationViewSet
+from .schemas import SchemaViewSet
 from .statistics import MetricsViewSet, StatisticsViewSet
 from .tickets import TicketViewSet
 from .users import ActiveUserViewSet
@@ -38,4 +39,8 @@ urlpatterns = [
     *router.urls,
     re_path(r"^notify/system/?$", BroadcastViewSet.as_view({"post": "notify"}), name="notify"),
     re_path(r"^users/active/?$", ActiveUserViewSet.as_view({"get": "list"}), name="active-users"),
+    re_path(
+        r"^schema/asyncapi\.json/?$", SchemaViewSet.as_view({"get": "asyncapi"}), name="asyncapi"
+    ),
+    re_path(r"^schema/openapi\.json/?$", SchemaViewSet.as_view({"get": "openapi"}), name="openapi"),
 ]

@@ -12,6 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from tests.harness import frame_schema
+
 Frame = dict[str, Any]
 Wish = Callable[[Frame], bool]
 How = Literal["subprotocol", "query", "header", "first_frame", "none"]
@@ -173,6 +175,7 @@ class Listener:
             while True:
                 payload = await self.connection.recv()
                 frame = _parse(payload)
+                frame_schema.judge(frame)
                 async with self._news:
                     self.frames.append(frame)
                     self._untaken.append(frame)

@@ -1,0 +1,27 @@
+"""Judges frames by the JSON Schema that the package gives out: every one that a listener hears."""
+
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from scheduler_realtime.schemas import shapes
+
+
+def judge(frame: dict[str, Any]) -> None:
+    """Raise ValueError where a server said what its schema does not know."""
+    faults = list(_validator(frame["type"]).iter_errors(frame))
+    if faults:
+        said = "; ".join(f"{fault.instance_path}: {fault.message}" for fault in faults)
+        raise ValueError(f"outside the schema of {frame['type']}: {said}: {frame}")
+
+
+@cache
+def _validator(type_: str) -> Any:
+    names = {frame.type: frame.name for frame in shapes.heard()}
+    if type_ not in names:
+        raise ValueError(f"the schema knows no {type_}")
+    schema = {"$schema": shapes.DIALECT, "$ref": f"#/$defs/{names[type_]}"}
+    return jsonschema_rs.Draft202012Validator(
+        schema | {"$defs": shapes.definitions()}, validate_formats=True
+    )

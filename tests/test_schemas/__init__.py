@@ -1,0 +1,1 @@
+"""What client authors generate code from: true of what servers say, and valid to others' eyes."""

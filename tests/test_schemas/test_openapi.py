@@ -1,0 +1,143 @@
+"""OpenAPI 3.1 of the REST API: valid, whole, without warnings, and made whatever the host does."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern
+from drf_spectacular.settings import patched_settings, spectacular_settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from scheduler_realtime import schemas
+from scheduler_realtime.api import urls
+from scheduler_realtime.schemas import openapi
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """Each operation, as `post /ticket`."""
+    return {
+        f"{method} {path}": told
+        for path, methods in openapi.document()["paths"].items()
+        for method, told in methods.items()
+    }
+
+
+def test_the_document_is_valid() -> None:
+    document = openapi.document()
+
+    assert document["openapi"] == "3.1.0"
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_the_judge_finds_what_is_wrong() -> None:
+    document = openapi.document()
+    document["paths"]["/ticket"]["post"]["responses"] = {"201": {}}
+
+    assert list(OpenAPIV31SpecValidator(document).iter_errors())
+
+
+def test_nothing_is_warned_of(capfd: pytest.CaptureFixture[str]) -> None:
+    openapi.document()
+
+    assert capfd.readouterr().err == ""
+
+
+def test_every_path_of_ours_is_in_it_without_a_slash_at_its_end() -> None:
+    paths = openapi.document()["paths"]
+    ours = [pattern for pattern in urls.urlpatterns if isinstance(pattern, URLPattern)]
+    methods = [set(each.callback.actions) - {"head"} for each in ours]
+
+    assert sum(map(len, methods)) == len(operations())
+    assert all(path.startswith("/") and not path.endswith("/") for path in paths)
+
+
+@pytest.mark.parametrize("name", operations())
+def test_each_operation_says_who_may_and_what_is_refused(name: str) -> None:
+    told = operations()[name]
+    refused = {code for code in told["responses"] if code >= "400"}
+
+    assert told["operationId"]
+    assert told["description"]
+    assert told["security"] == [{"jwtAuth": []}, {"cookieAuth": []}]
+    assert refused >= {"401", "403", "405", "406", "429"}
+    assert ("415" in refused) == (not name.startswith("get "))
+    assert "{" not in name or "404" in refused
+    assert "Retry-After" in told["responses"]["429"]["headers"]
+    assert all("content" in told["responses"][code] for code in told["responses"] if code != "204")
+
+
+def test_the_data_of_a_broadcast_is_that_of_its_type() -> None:
+    body = openapi.document()["components"]["schemas"]["BroadcastRequest"]
+
+    alert = next(
+        choice["properties"]
+        for choice in body["oneOf"]
+        if choice["properties"]["type"]["const"] == "emergency_alert"
+    )
+    assert alert["data"] == {"$ref": "#/components/schemas/EmergencyAlertSent"}
+
+
+def test_no_word_of_older_versions_is_in_it() -> None:
+    text = json.dumps(openapi.document())
+
+    assert '"nullable"' not in text
+    assert '"example"' not in text
+
+
+def test_the_hosts_own_settings_stand_aside_and_stay() -> None:
+    own = {"TITLE": "The host's", "OAS_VERSION": "3.0.3", "SCHEMA_PATH_PREFIX_INSERT": "/x"}
+    ours = openapi.document()
+    before = dict(vars(spectacular_settings))
+
+    for name, value in own.items():
+        setattr(spectacular_settings, name, value)
+    try:
+        made = openapi.document()
+        after = {name: getattr(spectacular_settings, name) for name in own}
+    finally:
+        vars(spectacular_settings).clear()
+        vars(spectacular_settings).update(before)
+
+    assert made == ours
+    assert after == own
+
+
+def test_a_hosts_own_document_has_what_ours_speaks_of() -> None:
+    with patched_settings({"OAS_VERSION": "3.1.0", "POSTPROCESSING_HOOKS": []}):
+        generator: Any = openapi.SchemaGenerator
+        made = generator(urlconf=openapi.URLCONF).get_schema(request=None, public=True)
+
+    assert "ScheduleUpdateFrame" in made["components"]["schemas"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("name", ["asyncapi", "openapi"])
+def test_a_document_is_served_to_whoever_is_known(
+    client: Client, name: schemas.Format, slash: str
+) -> None:
+    path = f"/api/ws/schema/{name}.json{slash}"
+    refused = client.get(path)
+    client.force_login(User.objects.create_user("somebody"))
+
+    answer = client.get(path)
+
+    assert refused.status_code == 401
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.content.decode() == schemas.text(name)
+    assert client.post(path, {}, "application/json").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("urlconf", "url"),
+    [("tests.test_schemas.mounted", "/hospital/live"), ("tests.test_schemas.unmounted", "/api/ws")],
+)
+def test_the_document_says_where_the_host_put_the_paths(
+    settings: Any, urlconf: str, url: str
+) -> None:
+    settings.ROOT_URLCONF = urlconf
+
+    assert openapi.document()["servers"] == [{"url": url}]
