@@ -104,15 +104,23 @@ def _agree(payload: Payload, draft: log.Draft) -> None:
 
 
 def _scope(data: dict[str, Any]) -> dict[str, Any]:
-    """What subscribers narrow by, of a message somebody composed."""
-    surgeries = [data.get("surgery_id"), *(data.get("affected_surgeries") or [])]
+    """What subscribers narrow by, of a message somebody composed.
+
+    Where its shape does not have these names, they may stand for anything.
+    """
+    affected = data.get("affected_surgeries")
+    surgeries = [data.get("surgery_id"), *(affected if isinstance(affected, list) else [])]
     scope = {
-        "model": data.get("model"),
-        "surgeries": [surgery for surgery in surgeries if surgery is not None],
-        "rooms": [data["room_id"]] if data.get("room_id") is not None else [],
-        "dates": [data["schedule_date"]] if data.get("schedule_date") else [],
+        "model": next(iter(_keys([data.get("model")])), None),
+        "surgeries": _keys(surgeries),
+        "rooms": _keys([data.get("room_id")]),
+        "dates": _keys([data.get("schedule_date")]),
     }
     return {name: value for name, value in scope.items() if value}
+
+
+def _keys(values: list[Any]) -> list[int | str]:
+    return [value for value in values if type(value) is int or (value and isinstance(value, str))]
 
 
 def _key(user_id: Any) -> int | str | None:

@@ -165,6 +165,29 @@ def test_who_is_named_goes_before_who_acts(given: Any, actor: str | None) -> Non
     assert message.actor == actor
 
 
+# What subscribers narrow by.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("data", "scope"),
+    [
+        ({"surgery_id": 7, "affected_surgeries": [8, "b"]}, {"surgeries": [7, 8, "b"]}),
+        ({"room_id": 0, "schedule_date": "2026-01-15"}, {"rooms": [0], "dates": ["2026-01-15"]}),
+        ({"model": "a.b"}, {"model": "a.b"}),
+        ({"affected_surgeries": 5, "room_id": {}, "schedule_date": [1], "model": True}, {}),
+        ({"affected_surgeries": [None, [], {"id": 1}], "room_id": "", "surgery_id": 1.5}, {}),
+    ],
+)
+def test_whatever_stands_where_a_key_may_only_keys_are_narrowed_by(
+    data: dict[str, Any], scope: dict[str, Any]
+) -> None:
+    message = publish(SystemNotification.checked({"title": "t", "message": "m"} | data))
+
+    assert message is not None
+    assert json.loads(message.scope) == scope
+
+
 # Until when, and whether it must be acknowledged.
 
 

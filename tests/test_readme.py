@@ -154,6 +154,27 @@ def test_a_save_in_that_host_is_heard_by_its_audience_alone(host: Path) -> None:
     run(host, "-c", setup + FIRST_SAVE + verbs)
 
 
+OWN_TYPE = """
+import django
+django.setup()
+from django.contrib.auth.models import Group, User
+
+planner = User.objects.create_user("planner")
+planner.groups.add(Group.objects.get_or_create(name="scheduler")[0])
+"""
+
+OWN_TYPE_HEARD = """
+from scheduler_realtime.testing import heard_by
+assert [(f["type"], f["data"]) for f in heard_by(planner)][-1] == ("room_cleaned", {"room_id": 3})
+"""
+
+
+def test_a_message_type_of_that_hosts_own_is_sent_and_protected(host: Path) -> None:
+    example = next(text for _, text in PYTHON if "@register_message" in text)
+
+    run(host, "-c", OWN_TYPE + example + OWN_TYPE_HEARD)
+
+
 def test_the_asgi_application_of_that_host_loads(host: Path) -> None:
     said = run(host, "-c", "from yourproject.asgi import application; print(type(application))")
 

@@ -23,11 +23,11 @@ NOTICE = {"title": "t", "message": "m"}
 NOTE: dict[str, Any] = {"type": "system_notification", "data": NOTICE}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Call:
     """A row of the protocol's table. `permission` None: any authenticated user.
 
-    `refused` is what those get who have not the permission; `answer` those who have.
+    `answer` is what those get who have the permission, `refused` those who have not.
     """
 
     method: str
@@ -41,54 +41,21 @@ class Call:
         return f"{self.method} {self.path}"
 
 
-# In order of the protocol. Another endpoint is another line here.
+# Another endpoint is another line here.
 CALLS = [
-    Call(
-        method="POST",
-        path="broadcast",
-        permission="broadcast_message",
-        answer=201,
-        body=NOTE,
-    ),
-    Call(
-        method="POST",
-        path="notify/system",
-        permission="broadcast_message",
-        answer=201,
-        body=NOTICE,
-    ),
-    Call(method="GET", path="connections", permission="view_connection", answer=200),
-    Call(
-        method="GET",
-        path="connections/user/{boss}",
-        permission="view_connection",
-        refused=404,
-        answer=200,
-    ),
-    Call(
-        method="DELETE",
-        path="connections/{socket}",
-        permission="delete_connection",
-        answer=204,
-    ),
-    Call(method="GET", path="users/active", answer=200),
-    Call(method="POST", path="ticket", answer=201),
-    Call(method="GET", path="messages", answer=200),
-    Call(method="POST", path="messages/{position}/ack", answer=200),
-    Call(
-        method="GET",
-        path="messages/{position}/receipts",
-        permission="view_receipt",
-        answer=200,
-    ),
-    Call(method="GET", path="conflicts", answer=200),
-    Call(method="GET", path="optimizations", answer=200),
-    Call(
-        method="POST",
-        path="optimizations/run/cancel",
-        permission="cancel_optimization",
-        answer=202,
-    ),
+    Call("POST", "broadcast", 201, "broadcast_message", body=NOTE),
+    Call("POST", "notify/system", 201, "broadcast_message", body=NOTICE),
+    Call("GET", "connections", 200, "view_connection"),
+    Call("GET", "connections/user/{boss}", 200, "view_connection", refused=404),
+    Call("DELETE", "connections/{socket}", 204, "delete_connection"),
+    Call("GET", "users/active", 200),
+    Call("POST", "ticket", 201),
+    Call("GET", "messages", 200),
+    Call("POST", "messages/{position}/ack", 200),
+    Call("GET", "messages/{position}/receipts", 200, "view_receipt"),
+    Call("GET", "conflicts", 200),
+    Call("GET", "optimizations", 200),
+    Call("POST", "optimizations/run/cancel", 202, "cancel_optimization"),
 ]
 
 WRITING = [call for call in CALLS if call.method != "GET"]
@@ -220,11 +187,9 @@ def test_a_body_of_more_than_64_kib_is_refused_whatever_it_says(
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"users": [424_242]}, "users", "There is no user 424242."),
-    ({"users": ["nobody"]}, "users", "There is no user 'nobody'."),
     ({"roles": ["barber"]}, "roles", "There is no role 'barber'."),
     ({"roles": ["viewer", "Viewer"]}, "roles", "There is no role 'Viewer'."),
     ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "lies in the past"),
-    ({"expires_at": "0001-01-01T00:00:00Z"}, "expires_at", "lies in the past"),
     ({"expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at", "out of range"),
     ({"users": list(range(10_001))}, "users", "no more than 10000 elements"),
     ({"roles": ["v"] * 10_001}, "roles", "no more than 10000 elements"),
@@ -259,7 +224,6 @@ def test_a_type_that_nobody_may_send_is_refused(name: str, place: Callable[[Call
 @pytest.mark.parametrize(
     "body",
     [NOTE | {"user_id": None}, {"type": "emergency_alert", "data": {}}],
-    ids=["another's name", "alert"],
 )
 def test_what_takes_another_permission_is_refused(
     body: dict[str, Any], place: Callable[[Call], str], names: dict[str, Any]
@@ -334,28 +298,3 @@ def test_a_session_with_a_csrf_token_is_answered(call: Call, names: dict[str, An
     )
 
     assert answer.status_code == call.answer, answer.content
-
-
-# Too many.
-
-
-@pytest.mark.parametrize(
-    ("call", "most"),
-    [(CALLS[0], 60), (CALLS[1], 60), (CALLS[6], 30), (CALLS[5], 240)],
-    ids=str,
-)
-def test_too_many_requests_of_one_user_are_told_when_to_come_again(
-    call: Call, most: int, names: dict[str, Any], viewer: User
-) -> None:
-    who = holder(call)
-    answers = [
-        ask(call.method, call.path, who=who, body=call.body if n in {0, most} else "{")
-        for n in range(most + 1)
-    ]
-
-    others = ask("GET", "messages", who=viewer)
-
-    check_refusal(answers[-1], 429)
-    assert 429 not in {answer.status_code for answer in answers[:-1]}
-    assert 0 < int(answers[-1]["Retry-After"]) <= 60
-    assert others.status_code == 200

@@ -1,0 +1,51 @@
+"""Throttles of the REST API: so many requests a minute of each user, whatever they ask for."""
+
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+
+from tests.harness.desk import ask, person, read
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
+
+NOTICE = {"title": "t", "message": "m"}
+NOTE = {"type": "system_notification", "data": NOTICE}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "most"),
+    [("broadcast", NOTE, 60), ("notify/system", NOTICE, 60), ("ticket", {}, 30)],
+)
+def test_too_many_requests_of_one_user_are_told_when_to_come_again(
+    path: str, body: Any, most: int
+) -> None:
+    who, other = person("who", "broadcast_message"), person("other", "broadcast_message")
+
+    # What is refused counts as well, and is cheaper for a test.
+    asked = [ask("POST", path, who=who, body="{") for _ in range(most)]
+    refused = ask("POST", path, who=who, body=body)
+    others = ask("POST", path, who=other, body=body)
+
+    assert {answer.status_code for answer in asked} == {400}
+    check_throttled(refused)
+    assert others.status_code == 201
+
+
+def test_all_other_requests_of_a_user_are_counted_together() -> None:
+    who = person("who")
+    paths = ["users/active", "conflicts", "optimizations", "messages"]
+
+    asked = [ask("GET", paths[n % 4], who=who) for n in range(240)]
+    refused = ask("GET", "messages", who=who)
+
+    assert {answer.status_code for answer in asked} == {200}
+    check_throttled(refused)
+    assert ask("POST", "ticket", who=who).status_code == 201
+
+
+def check_throttled(answer: HttpResponse) -> None:
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert read(answer)["detail"]
+    assert answer["Cache-Control"] == "no-store"
