@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 SENDS_PER_STEP: Final = 128
 """Frames handed over before the loop may do something else: some two milliseconds."""
 
+SENDS_PER_TELLING: Final = 8
+"""As much work it is to find out who is to hear of a user, be it nobody."""
+
 ENDED: Final = 10_000
 """Visits known to have ended: what the layer brings late of them is no news."""
 
@@ -108,7 +111,9 @@ class Roster:
         for user, person in people.items():
             if user not in self._since and self._known.get(user) is not person:
                 self._ended.pop(person.visit, None)
-                self._know(user, person)
+                if self._known.get(user) != person:
+                    self._know(user, person)
+                self._known[user] = person  # the same object, which the next look finds again
         for user in self._known.keys() - people.keys():
             if user not in self._since:
                 self._end(user, self._known[user].visit)
@@ -188,12 +193,15 @@ class Roster:
         now = None if person is None else _told(person)
         if now is not None:
             self._told[user] = now
+        await self._step(SENDS_PER_TELLING)
+        if before is not None and now is not None and not _is_news(before, now):
+            return
         could, can = self._members(before), self._members(now)
         if before is not None:
             await self._say("leave", before, could - can)
         if now is not None:
             await self._say("join", now, can - could)
-            if before is not None and _is_news(before, now):
+            if before is not None and before.shown != now.shown:
                 await self._say("update", now, can & could)
 
     def _members(self, told: _Told | None) -> set[Connection]:
@@ -205,9 +213,13 @@ class Roster:
             item = item or _item(action, told)
             if connection.wants(UserPresence.type, told.groups):
                 connection.carry(item)
-            self._handed_over += 1
-            if self._handed_over % SENDS_PER_STEP == 0:
-                await asyncio.sleep(0)
+            await self._step(1)
+
+    async def _step(self, sends: int) -> None:
+        self._handed_over += sends
+        if self._handed_over >= SENDS_PER_STEP:
+            self._handed_over = 0
+            await asyncio.sleep(0)
 
 
 def _told(person: Person) -> _Told:
@@ -217,7 +229,10 @@ def _told(person: Person) -> _Told:
 
 def _is_news(before: _Told, now: _Told) -> bool:
     """Whether peers care. A user who is shown by another socket alone has not done anything."""
-    return {**before.shown, "connection_id": None} != {**now.shown, "connection_id": None}
+    return before.groups != now.groups or {**before.shown, "connection_id": None} != {
+        **now.shown,
+        "connection_id": None,
+    }
 
 
 def _item(action: Action, told: _Told) -> Item:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 ADDRESS_LENGTH: Final = 64
@@ -88,7 +88,7 @@ class Person:
 
     def told(self) -> dict[str, Any]:
         """As one node tells it to the others."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @property
     def shown(self) -> dict[str, Any]:
