@@ -24,7 +24,7 @@ def members_of(groups: Collection[str]) -> frozenset[Any]:
     A few queries where roles are Django's groups; with `ROLES` of the host's own, its function is
     asked for every active user.
     """
-    users = _active_users()
+    users = active_users()
     if EVERYONE in groups:
         return frozenset(users.values_list("pk", flat=True))
     found = _named(users, groups)
@@ -67,17 +67,23 @@ def unknown_users(keys: Collection[int | str]) -> list[int | str]:
 
 def unknown_roles(roles: Collection[str]) -> list[str]:
     """Those of these that are no role of anybody, or of no group where roles are Django's groups."""
-    if not roles:
-        return []
-    users = _active_users()
-    if conf().ROLES is not None:
-        known = {role for user in users.iterator(chunk_size=_PAGE) for role in roles_of(user)}
-    else:
-        known = {"admin"} if _has_column(users.model, "is_superuser") else set()
-        if has_groups(users.model):
-            kind: Any = users.model._meta.get_field("groups").related_model
-            known |= set(kind._default_manager.using(users.db).values_list("name", flat=True))
+    known = known_roles() if roles else frozenset()
     return [role for role in roles if role not in known]
+
+
+def known_roles() -> frozenset[str]:
+    """Django's groups by name, and `admin`; with `ROLES` of the host's own, what anybody has.
+
+    One query, or the host's function asked for every active user.
+    """
+    users = active_users()
+    if conf().ROLES is not None:
+        return frozenset(r for user in users.iterator(chunk_size=_PAGE) for r in roles_of(user))
+    known = {"admin"} if _has_column(users.model, "is_superuser") else set()
+    if has_groups(users.model):
+        kind: Any = users.model._meta.get_field("groups").related_model
+        known |= set(kind._default_manager.using(users.db).values_list("name", flat=True))
+    return frozenset(known)
 
 
 def _users() -> models.QuerySet[Any]:
@@ -85,7 +91,8 @@ def _users() -> models.QuerySet[Any]:
     return model._default_manager.using(router.db_for_write(model)).order_by()
 
 
-def _active_users() -> models.QuerySet[Any]:
+def active_users() -> models.QuerySet[Any]:
+    """Those whom a message may reach, where they are written."""
     users = _users()
     return users.filter(is_active=True) if _has_column(users.model, "is_active") else users
 

@@ -8,6 +8,7 @@ import datetime as dt
 import functools
 import os
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ def publish(
     ack_required: bool | None = None,
     expires_at: dt.datetime | str | None = None,
     protected: frozenset[str] = frozenset(),
+    key: uuid.UUID | None = None,
 ) -> Message | None:
     """Send a message to users and roles; with neither given, to everyone.
 
@@ -52,8 +54,9 @@ def publish(
     on commit, or at once, and None is returned. `user_id` is who caused it; left out, the user
     of the request or of `acting_as`. `ack_required` and `expires_at`, left out, are the
     payload's own. `protected` are names to leave out, beside the payload's own, for those
-    without the clearance. Raises `InvalidMessage`, also where nobody registered the type, or
-    `InvalidAudience`, and then nothing was stored or sent.
+    without the clearance. A durable message with a `key` that the log has already raises
+    `IntegrityError`: so nothing is sent twice. Raises `InvalidMessage`, also where nobody
+    registered the type, or `InvalidAudience`, and then nothing was stored or sent.
     """
     data = plain(payload.model_dump())
     if expires_at is None:
@@ -69,6 +72,7 @@ def publish(
         actor=_key(user_id),
         ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
+        key=key or uuid.uuid4(),
     )
     _agree(payload, draft)
     if not _is_durable(payload):

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from scheduler_realtime import acting_as
@@ -54,6 +55,18 @@ def test_a_kept_message_is_stored_with_a_key_and_no_position() -> None:
     assert message is not None
     assert message.position is None
     assert Message.objects.get().key == message.key
+
+
+@pytest.mark.usefixtures("_commits")
+def test_a_key_that_was_used_is_not_used_again() -> None:
+    key = uuid.uuid4()
+    first = publish(NOTICE, key=key)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        publish(NOTICE, key=key)
+
+    assert first is not None
+    assert [message.key for message in Message.objects.all()] == [first.key] == [key]
 
 
 @pytest.mark.usefixtures("_commits")
