@@ -7,7 +7,13 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from scheduler_realtime.audience import Audience
-from scheduler_realtime.members import meant_by, members_of, unknown_roles, unknown_users
+from scheduler_realtime.members import (
+    known_roles,
+    meant_by,
+    members_of,
+    unknown_roles,
+    unknown_users,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +88,13 @@ def test_what_nobody_is_is_unknown(people: dict[str, User], settings: Any) -> No
     assert unknown_roles(["nurse", "gone", "admin", "barber"]) == ["barber"]
     settings.SCHEDULER_REALTIME = {"ROLES": "tests.test_members.first_letter"}
     assert unknown_roles(["nurse", "a", "d"]) == ["d"]
+
+
+def test_the_roles_that_there_are_come_from_wherever_roles_do(
+    people: dict[str, User], settings: Any
+) -> None:
+    of_django = known_roles()
+    settings.SCHEDULER_REALTIME = {"ROLES": f"{__name__}.first_letter"}
+
+    assert of_django == {"admin", "nurse", "Ärztin", "gone"}
+    assert known_roles() == {"a", "b", "c", "nurse", "other"}
