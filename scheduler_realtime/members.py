@@ -47,7 +47,7 @@ def meant_by(word: str) -> list[Any]:
 
 def some_superuser() -> Any:
     """An active superuser, or None where there is none."""
-    users = _active_users()
+    users = active_users()
     has_superusers = _has_column(users.model, "is_superuser")
     return users.filter(is_superuser=True).order_by("pk").first() if has_superusers else None
 

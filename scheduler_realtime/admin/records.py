@@ -1,0 +1,91 @@
+"""Records: what the admin shows page by page, and nobody edits there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any, Final
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from scheduler_realtime import log
+
+MOST: Final = 10_000
+"""Rows that can be paged through: who looks for an older one narrows the list."""
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than anybody may page: counting a whole log reads all of it."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, or `MOST`."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST].count())
+
+
+class RecordAdmin(admin.ModelAdmin):
+    """Lists rows and shows each of them. No add, no change, no delete."""
+
+    paginator = BoundedPaginator
+    list_per_page = list_max_show_all = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions_selection_counter = True
+
+    class Media:
+        css = {"all": ["scheduler_realtime/admin/records.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """From where they are written: a replica may not know the latest yet."""
+        return super().get_queryset(request).using(log.database())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+
+def moment(value: dt.datetime | None) -> str:
+    """A time to the second, where the administrator is: minutes alone tell too little of a log."""
+    return "" if value is None else f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
+
+
+def brief(value: dt.datetime | None) -> str:
+    """The same for a list: of today the time alone."""
+    text = moment(value)
+    return text.removeprefix(f"{timezone.localdate()} ")
+
+
+def listed(text: str) -> str:
+    """A JSON list as a person reads it."""
+    found = parsed(text)
+    return ", ".join(map(str, found)) if isinstance(found, list) else text
+
+
+def parsed(text: str) -> Any:
+    """What a JSON text says; None where it cannot be read."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def pretty(value: Any) -> SafeString:
+    """A JSON value, indented."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="realtime-json" tabindex="0">{}</pre>', text)

@@ -1,0 +1,210 @@
+"""Conflicts and optimisation runs in the admin, as they were told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
+from scheduler_realtime.models import Conflict, OptimizationRun
+
+from .filters import Choices
+from .people import Directory
+from .records import RecordAdmin, brief, listed, parsed, pretty
+
+
+class _ChoiceFilter(admin.SimpleListFilter):
+    """By a column with a few values, which the message's own model names."""
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Those with the value."""
+        return queryset.filter((self.parameter_name, self.value())) if self.value() else queryset
+
+
+def _choices(payload: Any, name: str) -> Choices:
+    return [(value, value) for value in payload.model_fields[name].annotation.__args__]
+
+
+class ConflictStatusFilter(_ChoiceFilter):
+    """By whether it is open."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The protocol's."""
+        return _choices(ConflictNotification, "status")
+
+
+class SeverityFilter(_ChoiceFilter):
+    """By how bad it is."""
+
+    title = _("severity")
+    parameter_name = "severity"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The protocol's."""
+        return _choices(ConflictNotification, "severity")
+
+
+class RunStatusFilter(_ChoiceFilter):
+    """By how far it is."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """The protocol's."""
+        return _choices(OptimizationProgress, "status")
+
+
+@admin.register(Conflict)
+class ConflictAdmin(RecordAdmin):
+    """Conflicts, open and resolved."""
+
+    list_display = (
+        "conflict_id",
+        "status",
+        "severity",
+        "conflict_type",
+        "about",
+        "days",
+        "opened",
+        "resolved",
+    )
+    list_filter = (ConflictStatusFilter, SeverityFilter)
+    search_fields = ("conflict_id", "conflict_type", "description")
+    search_help_text = _("An identifier, a type or words of the description.")
+    fields = readonly_fields = (
+        "conflict_id",
+        "status",
+        "severity",
+        "conflict_type",
+        "description",
+        "model",
+        "surgeries",
+        "actions_suggested",
+        "in_rooms",
+        "days",
+        "opened",
+        "resolved",
+        "known_to",
+    )
+
+    @admin.display(description=_("description"))
+    def about(self, conflict: Conflict) -> str:
+        """Its beginning."""
+        return Truncator(conflict.description).chars(100)
+
+    @admin.display(description=_("affected surgeries"))
+    def surgeries(self, conflict: Conflict) -> str:
+        """Their keys."""
+        return listed(conflict.affected_surgeries)
+
+    @admin.display(description=_("suggested actions"))
+    def actions_suggested(self, conflict: Conflict) -> str:
+        """As they were told."""
+        return pretty(parsed(conflict.suggested_actions))
+
+    @admin.display(description=_("rooms"))
+    def in_rooms(self, conflict: Conflict) -> str:
+        """Their keys."""
+        return listed(conflict.rooms)
+
+    @admin.display(description=_("days"))
+    def days(self, conflict: Conflict) -> str:
+        """Which."""
+        return listed(conflict.dates)
+
+    @admin.display(description=_("opened"), ordering="opened_at")
+    def opened(self, conflict: Conflict) -> str:
+        """When."""
+        return brief(conflict.opened_at)
+
+    @admin.display(description=_("resolved"), ordering="resolved_at")
+    def resolved(self, conflict: Conflict) -> str:
+        """When."""
+        return brief(conflict.resolved_at)
+
+    @admin.display(description=_("known to"))
+    def known_to(self, conflict: Conflict) -> str:
+        """Who may know."""
+        return _audience(conflict.groups)
+
+
+@admin.register(OptimizationRun)
+class OptimizationRunAdmin(RecordAdmin):
+    """Optimisations, running and ended."""
+
+    list_display = (
+        "optimization_id",
+        "status",
+        "progress",
+        "best_score",
+        "started",
+        "updated",
+        "cancel_asked",
+    )
+    list_filter = (RunStatusFilter,)
+    search_fields = ("optimization_id",)
+    search_help_text = _("An identifier.")
+    fields = readonly_fields = (
+        "optimization_id",
+        "status",
+        "progress",
+        "current_iteration",
+        "total_iterations",
+        "current_score",
+        "best_score",
+        "time_elapsed",
+        "figures",
+        "started_by",
+        "started",
+        "updated",
+        "cancel_asked",
+        "known_to",
+    )
+
+    @admin.display(description=_("progress"), ordering="progress_percentage")
+    def progress(self, run: OptimizationRun) -> str:
+        """How far."""
+        return f"{run.progress_percentage:.0f} %"
+
+    @admin.display(description=_("metrics"))
+    def figures(self, run: OptimizationRun) -> str:
+        """As the engine told them."""
+        return pretty(parsed(run.metrics))
+
+    @admin.display(description=_("started by"))
+    def started_by(self, run: OptimizationRun) -> str:
+        """Who."""
+        return Directory((), [run.actor] if run.actor else []).person(run.actor)
+
+    @admin.display(description=_("started"), ordering="started_at")
+    def started(self, run: OptimizationRun) -> str:
+        """When."""
+        return brief(run.started_at)
+
+    @admin.display(description=_("updated"), ordering="updated_at")
+    def updated(self, run: OptimizationRun) -> str:
+        """When it was last heard of."""
+        return brief(run.updated_at)
+
+    @admin.display(description=_("cancel asked"))
+    def cancel_asked(self, run: OptimizationRun) -> str:
+        """When."""
+        return brief(run.cancel_asked_at)
+
+    @admin.display(description=_("known to"))
+    def known_to(self, run: OptimizationRun) -> str:
+        """Who may know."""
+        return _audience(run.groups)
+
+
+def _audience(text: str) -> str:
+    groups = parsed(text) or []
+    return Directory(groups).audience(groups, most=50)
