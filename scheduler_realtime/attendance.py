@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from django.db import Error
 
-from . import books, clock, doorbell
+from . import books, doorbell
 from .conf import conf
 from .connection import Connection
-from .presence import Batch, Device, Outcome, Person, Register, Socket
+from .presence import Batch, Device, Outcome, Person, Register
+from .seat import Seat
 from .values import Key
 
 logger = logging.getLogger(__name__)
@@ -69,15 +68,6 @@ class House(Protocol):
     def road(self) -> Road: ...
 
 
-@dataclass(slots=True, eq=False)
-class _Seat:
-    connection: Connection
-    device: Device
-    visit: uuid.UUID = field(default_factory=uuid.uuid4)
-    taken_at: dt.datetime = field(default_factory=clock.now)
-    written_at: float = 0.0
-
-
 class Attendance:
     """Who has a socket in this process, in memory and in the database. Belongs to one event loop.
 
@@ -91,7 +81,7 @@ class Attendance:
         self.register = Register(house.node_id)
         self._house = house
         self._loop = asyncio.get_running_loop()
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[str, Seat] = {}
         self._held: dict[Key, int] = {}
         self._arrived: set[str] = set()
         self._left: dict[str, Key] = {}
@@ -108,12 +98,12 @@ class Attendance:
 
     def join(self, connection: Connection, device: Device) -> None:
         """Count a socket in."""
-        seat = self._seats[connection.id] = _Seat(connection, device, written_at=self._loop.time())
+        seat = self._seats[connection.id] = Seat(connection, device, written_at=self._loop.time())
         user = connection.identity.user_id
         self._held[user] = self._held.get(user, 0) + 1
         self._arrived.add(connection.id)
         self._something.set()
-        self._house.roster.arrive(self._socket(seat).person)
+        self._house.roster.arrive(seat.socket().person)
 
     def leave(self, connection: Connection) -> None:
         """Count a socket out. Safe to call twice; one that was never written never will be."""
@@ -256,13 +246,13 @@ class Attendance:
         return Batch(
             report=self.report(),
             is_all=is_all,
-            arrived=tuple(self._socket(self._seats[each]) for each in sorted(arrived)),
+            arrived=tuple(self._seats[each].socket() for each in sorted(arrived)),
             left=left,
-            moved=tuple(self._socket(self._seats[each]) for each in sorted(moved)),
-            seen=tuple(map(self._socket, self._seen())),
+            moved=tuple(self._seats[each].socket() for each in sorted(moved)),
+            seen=tuple(seat.socket() for seat in self._seen()),
         )
 
-    def _seen(self) -> list[_Seat]:
+    def _seen(self) -> list[Seat]:
         """The seats that were heard of since that was written, once in a while."""
         now = self._loop.time()
         if now < self._seen_at + SEEN:
@@ -274,19 +264,3 @@ class Attendance:
         for seat in seats:
             seat.written_at = now
         return seats
-
-    def _socket(self, seat: _Seat) -> Socket:
-        connection = seat.connection
-        silent = dt.timedelta(seconds=self._loop.time() - connection.heard_at)
-        return Socket(
-            id=connection.id,
-            visit=seat.visit,
-            user_id=connection.identity.user_id,
-            username=connection.identity.username,
-            roles=connection.identity.roles,
-            connected_at=seat.taken_at,
-            last_seen_at=clock.now() - silent,
-            current_page=connection.current_page,
-            active_schedule_date=connection.active_schedule_date,
-            device=seat.device,
-        )

@@ -11,7 +11,7 @@ import redis
 from pytest_django import Settings
 
 from scheduler_realtime import doorbell
-from scheduler_realtime.doorbell import LOG_GROUP
+from scheduler_realtime.doorbell import LOG_GROUP, PRESENCE_GROUP
 from tests.harness import fake_hub, lifeline
 from tests.harness.app_server import project_environment
 from tests.harness.child import wait_for
@@ -54,6 +54,17 @@ def test_a_frame_goes_to_each_of_its_groups_under_one_token(layer: FakeLayer) ->
     assert len(messages) == 1
     assert messages[0]["groups"] == ["role.nurse", "user.7"]
     assert len(messages[0]["token"]) == 32
+
+
+def test_many_people_are_told_of_in_several_messages(layer: FakeLayer) -> None:
+    here = [{"user_id": number} for number in range(450)]
+    with fake_hub.attached() as hub:
+        doorbell.tell(here, [(7, "visit")])
+        doorbell.tell([], [])
+
+    assert hub.carried == [PRESENCE_GROUP] * 3
+    assert [len(message["here"]) for message in hub.heard] == [200, 200, 50]
+    assert [message["gone"] for message in hub.heard] == [[[7, "visit"]], [], []]
 
 
 def test_a_process_with_a_hub_leaves_everything_to_it(layer: FakeLayer) -> None:

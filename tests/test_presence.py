@@ -28,6 +28,12 @@ print(json.dumps({name: [str(visit), left_at is None] for name, visit, left_at i
 """
 
 
+DEVICES = """
+import json
+print(json.dumps(list(map(list, Connection.objects.values_list("address", "user_agent")))))
+"""
+
+
 async def asked(site: Site, code: str) -> Any:
     return json.loads(await asyncio.to_thread(site.shell, code))
 
@@ -88,6 +94,9 @@ async def test_a_user_on_two_processes_is_one_who_joins_and_leaves_once(
                 await becomes(
                     lambda: asked(site, ROWS), ["nurse", "nurse", "viewer", "viewer"], within=2
                 )
+                devices = await asked(site, DEVICES)
+                assert [address for address, _ in devices] == ["127.0.0.1"] * 4
+                assert all("websockets" in agent for _, agent in devices)
         for ear in (one, two):
             await ear.next(where=does("nurse", "leave"))
             assert await present(ear) == ["viewer"]

@@ -4,83 +4,17 @@ import threading
 import uuid
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from scheduler_realtime import clock, presence
+from scheduler_realtime import clock
 from scheduler_realtime.models import Connection, Node, Presence
-from scheduler_realtime.presence import Batch, Device, Outcome, Register, Socket
-from tests.harness.fake_hub import attached
+from tests.harness.attending import Desk, here, socket
 
 pytestmark = pytest.mark.django_db
-
-
-class Desk:
-    """A node, as the tests have several of."""
-
-    def __init__(self) -> None:
-        self.id = uuid.uuid4()
-        self.register = Register(self.id)
-        self.sockets: list[Socket] = []
-        assert self.write(is_all=True) is not None
-
-    def write(self, **facts: Any) -> Outcome | None:
-        return self.register.write(Batch(**{"left": {}} | facts))
-
-    def open(self, *users: Any, **facts: Any) -> Outcome:
-        """One more socket for each of these users."""
-        arrived = tuple(socket(user, **facts) for user in users)
-        self.sockets += arrived
-        outcome = self.write(arrived=arrived)
-        assert outcome is not None
-        return outcome
-
-    def close(self, *users: Any) -> Outcome:
-        """Close the socket of each of these users that was opened last."""
-        left = [_last(self.sockets, user) for user in users]
-        self.sockets = [each for each in self.sockets if each not in left]
-        outcome = self.write(left={each.id: each.user_id for each in left})
-        assert outcome is not None
-        return outcome
-
-    def dies(self, ago: float = 1.0) -> None:
-        """Its lease ended so many seconds ago."""
-        Node.objects.filter(pk=self.id).update(lease_until=clock.now() - timedelta(seconds=ago))
-
-
-def _last(sockets: list[Socket], user: Any) -> Socket:
-    return next(each for each in reversed(sockets) if each.user_id == user)
-
-
-def socket(user: Any, **facts: Any) -> Socket:
-    known: dict[str, Any] = {
-        "id": str(uuid.uuid4()),
-        "visit": uuid.uuid4(),
-        "user_id": user,
-        "username": f"user {user}",
-        "roles": ("nurse",),
-        "connected_at": clock.now(),
-        "last_seen_at": clock.now(),
-        "current_page": None,
-        "active_schedule_date": None,
-        "device": Device(address="10.0.0.1", user_agent="Browser"),
-    }
-    return Socket(**known | facts)
-
-
-def here(outcome: Outcome | None) -> list[Any]:
-    assert outcome is not None
-    return sorted(person.user_id for person in outcome.here)
-
-
-def gone_for(seconds: float) -> None:
-    """Whoever has left did so so many seconds ago."""
-    moment = clock.now() - timedelta(seconds=seconds)
-    Presence.objects.exclude(left_at=None).update(left_at=moment)
 
 
 def test_a_users_first_socket_is_a_visit_and_the_second_is_none() -> None:
@@ -167,79 +101,6 @@ def test_who_comes_back_within_the_grace_goes_on_with_the_visit() -> None:
     assert Presence.objects.get().left_at is None
 
 
-def test_who_is_gone_for_longer_than_the_grace_is_said_to_leave_once() -> None:
-    desk = Desk()
-    visit = desk.open(1, 2).here[0].visit
-    desk.close(1)
-    gone_for(9)
-
-    with attached() as hub:
-        within = presence.sweep()
-        gone_for(11)
-        after, again = presence.sweep(), presence.sweep()
-
-    assert (within.users, after.users, again.users) == ((), (1,), ())
-    assert [message["gone"] for message in hub.heard] == [[[1, visit]]]
-    assert list(Presence.objects.values_list("user", flat=True)) == [2]
-
-
-def test_the_dead_nodes_sockets_go_and_its_users_left_when_its_lease_ended() -> None:
-    one, two = Desk(), Desk()
-    one.open(1, 2)
-    two.open(2)
-    one.dies(ago=3)
-
-    swept = presence.sweep(thorough=False)
-
-    assert (swept.nodes, swept.connections, swept.users) == (1, 2, ())
-    assert list(Connection.objects.values_list("user", flat=True)) == [2]
-    left_at = Presence.objects.get(user=1).left_at
-    assert left_at is not None
-    assert timedelta(seconds=2.5) < clock.now() - left_at < timedelta(seconds=5)
-    assert Presence.objects.get(user=2).left_at is None
-
-
-def test_what_a_dead_node_showed_is_shown_by_a_living_one() -> None:
-    one, two = Desk(), Desk()
-    two.open(1, current_page="/alive")
-    one.open(1, current_page="/dead")
-    one.dies()
-
-    with attached() as hub:
-        presence.sweep(thorough=False)
-
-    assert [person["current_page"] for message in hub.heard for person in message["here"]] == [
-        "/alive"
-    ]
-
-
-def test_after_a_night_with_all_nodes_dead_everybody_leaves_at_once() -> None:
-    desk = Desk()
-    desk.open(1, 2)
-    desk.dies(ago=3600)
-
-    swept = presence.sweep()
-
-    assert sorted(swept.users) == [1, 2]
-    assert not Presence.objects.exists()
-
-
-def test_a_node_whose_lease_was_swept_writes_nothing_until_it_registers_everything() -> None:
-    one, two = Desk(), Desk()
-    one.open(1)
-    one.dies()
-    presence.sweep()
-
-    refused = one.write(arrived=(socket(2),))
-    again = one.write(is_all=True, arrived=tuple(one.sockets))
-
-    assert refused is None
-    assert here(again) == [1]
-    assert str(Connection.objects.get().pk) == one.sockets[0].id
-    assert {two.id, one.id} == set(Node.objects.values_list("pk", flat=True))
-    assert Presence.objects.get().left_at is None
-
-
 def test_registering_everything_removes_what_the_node_does_not_have() -> None:
     desk = Desk()
     desk.open(1, 2)
@@ -303,21 +164,6 @@ def test_an_orderly_end_leaves_nothing_of_the_node() -> None:
     assert Presence.objects.get(user=1).left_at is not None
 
 
-def test_sockets_of_no_node_and_users_of_no_socket_are_swept_thoroughly() -> None:
-    desk = Desk()
-    desk.open(1, 2, 3)
-    Connection.objects.filter(user=1).update(node=uuid.uuid4())
-    Connection.objects.filter(user=2).delete()
-
-    hasty, thorough = presence.sweep(thorough=False), presence.sweep()
-    gone_for(11)
-    later = presence.sweep()
-
-    assert (hasty.connections, thorough.connections) == (0, 1)
-    assert sorted(later.users) == [1, 2]
-    assert list(Presence.objects.values_list("user", flat=True)) == [3]
-
-
 def test_a_look_finds_everybody_and_makes_anew_only_what_changed() -> None:
     one, two = Desk(), Desk()
     one.open(1, 2)
@@ -367,27 +213,6 @@ def test_two_nodes_that_lose_a_users_last_two_sockets_at_once_know_it() -> None:
     thread.join()
 
     assert Presence.objects.get().left_at is not None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_leave_is_said_by_one_of_those_who_sweep_at_once() -> None:
-    desk = Desk()
-    desk.open(*range(1, 41))
-    desk.close(*range(1, 41))
-    gone_for(11)
-    said: list[Any] = []
-
-    def sweep() -> None:
-        said.extend(presence.sweep().users)
-        connections.close_all()
-
-    threads = [threading.Thread(target=sweep) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(said) == list(range(1, 41))
 
 
 def test_a_deleted_users_presence_goes_with_the_user() -> None:

@@ -222,14 +222,15 @@ async def test_a_role_that_is_lost_is_a_leave_for_those_who_cannot_see_it_any_mo
 ) -> None:
     settings.SCHEDULER_REALTIME |= {"PRESENCE_VISIBLE_TO": "role"}
     other = await house.join(who=identity({"everyone", "user.2", "role.surgeon"}, user_id=2))
-    somebody = person(roles=("nurse",))
+    third = await house.join(who=identity({"everyone", "user.3", "role.admin"}, user_id=3))
+    somebody = person(roles=("admin", "nurse"))
     hear(house, somebody)
-    await until(lambda: said(seat))
+    await until(lambda: said(seat) and said(third))
 
-    hear(house, replace(somebody, roles=("surgeon",)))
-    await until(lambda: said(other))
+    hear(house, replace(somebody, roles=("admin", "surgeon")))
+    await until(lambda: said(other) and len(said(seat)) > 1)
 
-    assert (said(seat), said(other)) == (["join", "leave"], ["join"])
+    assert (said(seat), said(other), said(third)) == (["join", "leave"], ["join"], ["join"])
 
 
 async def test_what_is_told_of_many_lets_the_loop_go_round(
