@@ -49,13 +49,19 @@ class House(Protocol):
     def attendance(self) -> Attendance: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Told:
     """Somebody as the sockets know them, and the groups of those who do."""
 
-    person: Person
     shown: Mapping[str, Any]
     groups: frozenset[str]
+    _text: str = ""
+
+    @property
+    def text(self) -> str:
+        """As JSON, encoded once: after a restart everybody asks."""
+        self._text = self._text or dumps(plain(self.shown))
+        return self._text
 
 
 class Roster:
@@ -151,8 +157,8 @@ class Roster:
 
     # What is told.
 
-    def shown_to(self, connection: Connection) -> list[Mapping[str, Any]]:
-        """Who is here, as far as this socket's user may see, as all it was told adds up to.
+    def state_for(self, connection: Connection) -> str:
+        """Who is here, as far as this socket's user may see, as all it was told adds up to: JSON.
 
         Before the database was looked at this is who is known so far, and the rest is told then.
         """
@@ -161,7 +167,8 @@ class Roster:
         if not self._is_seeded:
             told = {user: _told(person) for user, person in self._known.items()}
             self._early[connection] = told.keys()
-        return [each.shown for each in told.values() if not each.groups.isdisjoint(groups)]
+        seen = [each.text for each in told.values() if not each.groups.isdisjoint(groups)]
+        return f'{{"users":[{",".join(seen)}]}}'
 
     async def run(self) -> None:
         """Tell what is to be told, for ever, in steps between which the loop goes round."""
@@ -224,7 +231,7 @@ class Roster:
 
 def _told(person: Person) -> _Told:
     groups = presence.hearers(person.user_id, person.roles)
-    return _Told(person, person.shown, groups)
+    return _Told(person.shown, groups)
 
 
 def _is_news(before: _Told, now: _Told) -> bool:

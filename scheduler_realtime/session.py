@@ -98,8 +98,8 @@ class Session:
             case Subscribe():
                 self._subscribe(command)
             case Presence():
-                users = self._hub.roster.shown_to(self._connection)
-                self._connection.say("presence_state", {"users": users}, command.ref)
+                state = self._hub.roster.state_for(self._connection)
+                self._connection.say_encoded("presence_state", state, command.ref)
             case Ack():
                 self._acknowledge(command)
             case CancelOptimization():
