@@ -38,7 +38,6 @@ class RecordAdmin(admin.ModelAdmin):
     list_per_page = list_max_show_all = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    actions_selection_counter = True
 
     class Media:
         css = {"all": ["scheduler_realtime/admin/records.css"]}

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from scheduler_realtime import clock, log
+from scheduler_realtime.admin import records
 from scheduler_realtime.audience import role_group
 from scheduler_realtime.messages import CONTROL
 from scheduler_realtime.models import Position, Receipt
@@ -196,3 +197,15 @@ def test_receipts_come_page_by_page(enter: Enter, nurses: list[User]) -> None:
     assert "Page 1 of 3" in first
     assert "Page 3 of 3" in last
     assert first.count("not delivered yet") == 50
+
+
+def test_nothing_is_counted_beyond_what_can_be_paged_through(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST", 60)
+    for _ in range(70):
+        tell()
+    client = enter("view_message")
+
+    assert "60 messages" in page(client, LIST)
+    assert found(client, p="2") == 10

@@ -1,7 +1,7 @@
 /** The feed of statistics: gets a ticket, opens the socket, and opens it anew for as long as it may. */
 
 const FIRST_DELAY = 500;
-const LONGEST_DELAY = 30_000;
+const LONGEST_DELAY = 10_000; // few watch, and they watch while something is wrong
 const STEADY = 10_000; // a line that lived so long was not refused: start over with short delays
 const GRACE = 15_000; // how long an answer may take, at the most
 const SHARE = 0.75; // of the heartbeats' interval, likewise
