@@ -131,7 +131,7 @@ def test_only_the_good_token_is_good(forge: Callable[[int], str]) -> None:
 
 async def _talk(line: ServerConnection) -> None:
     """Greets, answers each frame with a tick before the reply, and obeys `close` and `nan`."""
-    await line.send('{"type": "welcome"}')
+    await line.send('{"type": "greeting"}')
     async for text in line:
         frame = json.loads(text)
         if frame["type"] == "close":
@@ -152,10 +152,10 @@ async def test_a_listener_hears_in_order_and_sees_the_close() -> None:
             await ear.send({"type": "close"})
 
             assert reply["type"] == "reply"
-            assert [frame["type"] for frame in before] == ["welcome", "tick", "tick"]
+            assert [frame["type"] for frame in before] == ["greeting", "tick", "tick"]
             assert await ear.closed() == 4409
-            with pytest.raises(AssertionError, match="closed with 4409 before welcome"):
-                await ear.next("welcome")
+            with pytest.raises(AssertionError, match="closed with 4409 before greeting"):
+                await ear.next("greeting")
 
 
 async def test_a_listener_takes_no_nan_for_json() -> None:
