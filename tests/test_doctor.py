@@ -24,6 +24,7 @@ from scheduler_realtime.doctor import ground
 from scheduler_realtime.doctor.canary import Canary
 from scheduler_realtime.models import Message, Node
 from scheduler_realtime.testing import pump
+from tests.conftest import OpenEmbedded
 from tests.faults.node import FAKETIME, clock_ahead
 from tests.harness import lifeline
 from tests.harness.app_server import manage
@@ -38,14 +39,6 @@ try:
     call_command("realtime_doctor", "--json", "--timeout=2", *{options!r})
 except CommandError:
     pass
-"""
-
-ALIVE = """
-from uuid import UUID
-at = timezone.now()
-Node.objects.create(
-    id=UUID(int=1), hostname="here", pid=1, started_at=at, lease_until=at + timedelta(hours=1)
-)
 """
 
 
@@ -71,19 +64,25 @@ def states(found: Found) -> dict[str, str]:
 
 
 def test_on_a_site_that_is_well_every_station_is(clustered_site: Site) -> None:
-    clustered_site.shell(ALIVE)
-    try:
-        done = clustered_site.manage("realtime_doctor", "--json", "--url", url_of(clustered_site))
-    finally:
-        clustered_site.shell("Node.objects.filter(hostname='here').delete()")
+    done = clustered_site.manage("realtime_doctor", "--json", "--url", url_of(clustered_site))
 
     assert set(states(parsed(done.stdout)).values()) == {"ok"}, done.stdout
     assert list(parsed(done.stdout)) == [
-        *("settings", "database", "migrations", "clock", "servers", "layer"),
-        *("socket", "transaction", "relay", "doorbell", "delivery"),
+        *("settings", "database", "migrations", "clock", "layer"),
+        *("socket", "servers", "transaction", "relay", "doorbell", "delivery"),
     ]
     assert json.loads(done.stdout)["ok"]
     assert done.stderr == ""
+
+
+def test_a_server_without_a_guest_yet_is_alive_by_the_doctors_own_visit(
+    embedded: OpenEmbedded,
+) -> None:
+    site = embedded("daphne")
+
+    found = examined_by(site, "--url", url_of(site))
+
+    assert "1 alive" in found["servers"]["says"]
 
 
 def url_of(site: Site) -> str:

@@ -28,7 +28,6 @@ _GROUND: Final[tuple[tuple[str, Callable[[], Finding], str], ...]] = (
     ("database", ground.database, UNREACHABLE),
     ("migrations", ground.migrations, UNREACHABLE),
     ("clock", ground.clocks, LOCKED),
-    ("servers", servers.look, LOCKED),
 )
 """What needs nothing but the database, with the remedy where that does not answer."""
 
@@ -82,10 +81,11 @@ class _Round:
         self._probe = None if found.state == "failed" else self._probe
         yield found
         if not self._is_readable:
-            for station in ("socket", "transaction", "relay", "doorbell", "delivery"):
+            for station in ("socket", "servers", "transaction", "relay", "doorbell", "delivery"):
                 yield skipped(station, "The database cannot be used.")
             return
         yield await self._socket()
+        yield await self._examined("servers", self._servers(), LOCKED)
         canary = Canary(within=self._wishes.within, probe=self._probe, visit=self._visit)
         async for found in canary.fly():
             yield found
@@ -99,6 +99,15 @@ class _Round:
             return await layer.look(self._probe)
         living = len(await books.run(servers.living)) if self._is_readable else 0
         return layer.in_memory(living)
+
+    async def _servers(self) -> Finding:
+        """After the visit: daphne begins with its first guest, and has its lease a moment later."""
+        until = time.monotonic() + (servers.BEGINS_WITHIN if self._visit is not None else 0)
+        while (found := await books.run(servers.look)).state == "failed":
+            if time.monotonic() >= until:
+                break
+            await asyncio.sleep(0.1)
+        return found
 
     async def _socket(self) -> Finding:
         if self._wishes.url is None:

@@ -14,6 +14,9 @@ from .findings import Finding, failed
 NAMED: Final = 5
 """Nodes named in a finding; of more, how many."""
 
+BEGINS_WITHIN: Final = 2.0
+"""Seconds from a server's first guest until its lease is written."""
+
 START: Final = (
     "Start a server (daphne begins with its first request), or `manage.py realtime_relay`."
 )
