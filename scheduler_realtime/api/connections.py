@@ -20,6 +20,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from scheduler_realtime import clock, log, orders
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.models import Connection
+from scheduler_realtime.schemas import described
 
 from .base import Holds, RealtimeListViewSet, holds
 from .filters import ConnectionFilter
@@ -88,6 +89,7 @@ class ConnectionViewSet(RealtimeListViewSet):
         """Where `kill -9` took a process, its sockets are gone with its lease."""
         return live_connections().select_related("node")
 
+    @described(operation_id="connections_of_user", responses=ConnectionSerializer(many=True))
     @action(detail=False, url_path="user/(?P<user_id>[^/]+)", url_name="of-user")
     def of_user(self, request: Request, user_id: str) -> Response:
         """One user's sockets. Whoever may not see them learns not even whether there is the user."""

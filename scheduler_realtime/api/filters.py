@@ -9,9 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import CharField, DateField, Field
 from django_filters import Filter, FilterSet
+from drf_spectacular.utils import extend_schema_field
 
 from scheduler_realtime import lists
 from scheduler_realtime.identity import value_in
+from scheduler_realtime.schemas import KEY
 
 
 class _UserField(CharField):
@@ -23,6 +25,7 @@ class _UserField(CharField):
         return found
 
 
+@extend_schema_field(KEY)
 class UserFilter(Filter):
     """By a user's primary key, as it stands on the wire."""
 
@@ -38,6 +41,7 @@ class _NodeField(CharField):
         return (hostname, int(pid)) if text else None
 
 
+@extend_schema_field({"type": "string", "pattern": "^[0-9A-Za-z.-]+:[0-9]{1,9}$"})
 class NodeFilter(Filter):
     """By a process: `hostname:pid`."""
 
@@ -48,6 +52,7 @@ class NodeFilter(Filter):
         return qs if value is None else qs.filter(node__hostname=value[0], node__pid=value[1])
 
 
+@extend_schema_field({"type": "string"})
 class TextFilter(Filter):
     """By a text, as it is."""
 
@@ -72,6 +77,7 @@ class TouchingFilter(TextFilter):
         return qs.filter(has) if value else qs
 
 
+@extend_schema_field({"type": "string", "format": "date"})
 class DayFilter(TouchingFilter):
     """The same by a day, `YYYY-MM-DD`."""
 

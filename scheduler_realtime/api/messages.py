@@ -93,9 +93,7 @@ class MessageViewSet(RealtimeViewSet):
         return Response(AcknowledgedSerializer(answer).data)
 
     @described(
-        operation_id="receipts",
-        parameters=[_POSITION],
-        responses=ReceiptSerializer(many=True),
+        operation_id="receipts", parameters=[_POSITION], responses=ReceiptSerializer(many=True)
     )
     @action(
         detail=True,

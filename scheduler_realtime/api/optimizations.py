@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -20,6 +21,7 @@ from scheduler_realtime.frames import user_id_of
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.messages import FINAL
 from scheduler_realtime.models import OptimizationRun
+from scheduler_realtime.schemas import REFUSAL, described
 from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeListViewSet
@@ -85,6 +87,14 @@ class OptimizationViewSet(RealtimeListViewSet):
         """By what the caller is now."""
         return standing.seen_by(identity_of(self.request.user).groups, standing.runs())
 
+    @described(
+        operation_id="cancel_optimization",
+        request=None,
+        responses={
+            202: OptimizationSerializer,
+            409: OpenApiResponse(REFUSAL, "It has ended by itself."),
+        },
+    )
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated, MayCancel])
     def cancel(self, request: Request, pk: str) -> Response:
         """Ask for a run to be stopped. Asked again, it is asked for again."""

@@ -17,11 +17,6 @@ MAX_WAIT = 25
 """Seconds an empty answer is held back at the most: proxies give up after 30."""
 
 
-@extend_schema_field(LOGGED)
-class LoggedField(serializers.JSONField):
-    """A frame as the log has it."""
-
-
 class MessageQuery(serializers.Serializer):
     """The parameters of `GET messages`."""
 
@@ -107,6 +102,11 @@ class EnvelopeSerializer(serializers.Serializer):
     key = serializers.CharField(required=False)
     user_id = KeyField()
     data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
+
+
+@extend_schema_field(LOGGED)
+class LoggedField(serializers.DictField):
+    """A frame as the log has it."""
 
 
 @extend_schema_serializer(many=False)
