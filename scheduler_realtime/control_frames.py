@@ -123,6 +123,13 @@ class TokenExpiring(Control):
     token_expires_at: Moment
 
 
+class Canary(Control):
+    """The whole way from a transaction to this socket works: `realtime_doctor` asked for it."""
+
+    canary: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    """The key of the order in the log."""
+
+
 class Complaint(Control):
     """A frame of the client was not acted upon."""
 
@@ -146,6 +153,7 @@ TYPES: Final[dict[str, type[Control]]] = {
     "line": Line,
     "resync": Resync,
     "token_expiring": TokenExpiring,
+    "canary": Canary,
     "error": Complaint,
 }
 """Every control frame of the protocol, by its name on the wire."""

@@ -5,27 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeVar
 
+from . import control_frames
 from .exceptions import InvalidMessageType
 from .messages import CONTROL, TYPES, Payload
 
 T = TypeVar("T", bound=type[Payload])
 
-RESERVED: Final = frozenset(
-    {
-        CONTROL,
-        "ack_result",
-        "authenticated",
-        "caught_up",
-        "error",
-        "heartbeat_ack",
-        "line",
-        "presence_state",
-        "resync",
-        "subscribed",
-        "token_expiring",
-        "welcome",
-    }
-)
+RESERVED: Final = frozenset({CONTROL, *control_frames.TYPES})
 """The names of control frames, and of the log's own rows."""
 
 # A client subscribes to types by name, in 40 characters at the most.

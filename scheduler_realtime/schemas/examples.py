@@ -65,6 +65,47 @@ SEED: Final[dict[str, Example]] = {
 CAUSED_BY_NOBODY: Final = {"conflict_notification", "user_presence"}
 """Those of the seed's that have no `user_id`."""
 
+_COUNTED: Final[Example] = {
+    "connections": 1200,
+    "users": 500,
+    "peak_connections": 1350,
+    "refused": 2,
+    "refused_by_code": {"4401": 2},
+    "messages": {
+        "published": {"schedule_update": 4210, "user_presence": 932},
+        "delivered": {"schedule_update": 302112, "user_presence": 61240},
+        "dropped": {},
+        "replayed": {"schedule_update": 311},
+        "received": {"heartbeat": 96000, "bad": 3},
+    },
+    "rates": {
+        "published": 1.4,
+        "delivered": 103.517,
+        "dropped": 0.0,
+        "replayed": 0.117,
+        "received": 40.033,
+    },
+    "latency_ms": {"p50": 3.02, "p95": 9.7, "p99": 17.3},
+    "hub_lag_seconds": 0.0,
+    "uptime_seconds": 86400.25,
+}
+
+STATISTICS: Final[Example] = {
+    **_COUNTED,
+    "by_role": {"nurse": 310, "surgeon": 190},
+    "by_node": {
+        "5b0c7f0e-9c1d-4a64-8a7b-4f6f2b1d9e55": {
+            "name": "web-1:4711",
+            **_COUNTED,
+            "versions": {"django": "5.2.8", "python": "3.13.1"},
+        }
+    },
+    "pending_acknowledgements": 4,
+    "relay_lag_seconds": 0.0,
+    "versions": {"django": ["5.2.8"], "python": ["3.13.1"]},
+}
+"""The object of `GET statistics` where one process serves everybody, but for its moment."""
+
 OURS: Final[dict[str, Example]] = {
     "system_notification": {
         "notification_id": "notification-7",
@@ -74,7 +115,9 @@ OURS: Final[dict[str, Example]] = {
         "action_items": [{"label": "Show", "url": "/maintenance"}],
     },
     "receipt_update": {"id": 812, "user_id": 1, "state": "acknowledged"},
+    "statistics": {"taken_at": _MOMENT, **STATISTICS},
 }
+"""The data of those that the seed does not show."""
 
 CONTROL: Final[dict[str, Example]] = {
     "welcome": {
@@ -112,6 +155,7 @@ CONTROL: Final[dict[str, Example]] = {
     "line": {"state": "stale", "since": _MOMENT, "position": 812},
     "resync": {"reason": "trimmed", "epoch": _EPOCH, "position": 812},
     "token_expiring": {"token_expires_at": "2026-01-15T11:00:00.000Z"},
+    "canary": {"canary": _KEY},
     "error": {
         "code": "bad_data",
         "detail": "position: Input should be a valid integer",

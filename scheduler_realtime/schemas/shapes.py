@@ -148,11 +148,8 @@ def _message(kind: type[Payload]) -> Frame:
     frame["description"] = _doc(kind)
     if kind is EmergencyAlert:
         frame["oneOf"] = [{"required": ["id"]}, {"required": ["early"]}]
-    return Frame(
-        type=kind.type,
-        name=f"{camel}Frame",
-        definitions={f"{camel}Frame": frame, **found},
-    )
+    name = _frame_name(camel)
+    return Frame(type=kind.type, name=name, definitions={name: frame, **found})
 
 
 def _of_the_log(kind: type[Payload]) -> Schema:
@@ -201,7 +198,7 @@ def _frame(type_: str, data: str, properties: Schema, required: list[str]) -> Sc
 def _command(kind: type[commands.Command]) -> Frame:
     type_ = commands.name_of(kind)
     name = f"{_camel(type_)}Command"
-    found = _definitions(kind, name, "validation", prefix="Command")
+    found = _definitions(kind, name, "validation", prefix="Said")
     return Frame(type=type_, name=name, is_said=True, definitions=found)
 
 
@@ -227,5 +224,12 @@ def _doc(kind: type[BaseModel]) -> str:
     return " ".join((kind.__doc__ or "").split())
 
 
+def _frame_name(camel: str) -> str:
+    """A host's type may be called `server` or `client`, as the unions are."""
+    name = f"{camel}Frame"
+    return f"{name}_" if name in {HEARD, SAID} else name
+
+
 def _camel(type_: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", type_))
+    """`room_cleaned` as `RoomCleaned`; no two types have one name: `room_1` is `Room_1`."""
+    return re.sub(r"(?:^|_)([a-z])", lambda found: found[1].upper(), type_)

@@ -59,8 +59,13 @@ def site(embedded: OpenEmbedded) -> Site:
     return embedded("uvicorn", env=env)
 
 
-async def provoke(site: Site, ear: Listener, position: int) -> None:
+async def provoke(site: Site, ear: Listener, start: dict[str, Any]) -> None:
+    position, seat = start["position"], start["connection_id"]
     await asyncio.to_thread(site.shell, OF_EVERY_KIND)
+    await asyncio.to_thread(
+        site.shell, f"from scheduler_realtime import orders; orders.canary({seat!r})"
+    )
+    await ear.next("canary")
     alert = await ear.next("emergency_alert")
     await ear.ask("heartbeat", {"current_page": "/schedule", "position": position})
     await ear.ask("ack", {"ids": [alert["id"], 10**9]})
@@ -83,14 +88,17 @@ async def test_each_frame_there_is_comes_from_a_real_server_as_the_schema_says(s
     async with Listener.open(site.server, token=short) as ear:
         start = (await ear.next("welcome"))["data"]
         await ear.next("token_expiring")
-        await provoke(site, ear, start["position"])
+        await provoke(site, ear, start)
     params = {"since": start["position"], "epoch": start["epoch"]}
     async with site.listen("viewer", params=params) as later:
         await later.next("caught_up")
     async with site.listen("viewer", params={"since": "soon"}) as lost:
         await lost.next("resync")
+    async with site.listen("admin") as watcher:
+        await watcher.ask("subscribe", {"types": ["statistics"]})
+        await watcher.next("statistics")
 
-    heard = [*ear.frames, *later.frames, *lost.frames]
+    heard = [frame for each in (ear, later, lost, watcher) for frame in each.frames]
     assert {frame["type"] for frame in heard} == {frame.type for frame in shapes.heard()}
     assert {frame["data"]["action"] for frame in heard if frame["type"] == "schedule_update"} == {
         "create",

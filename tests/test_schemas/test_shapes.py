@@ -2,28 +2,30 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from scheduler_realtime import commands, control_frames, messages
-from scheduler_realtime.messages import Payload
+from scheduler_realtime import Payload, commands, control_frames, messages, register_message
 from scheduler_realtime.schemas import examples, shapes
 
 
 class Line(Payload):
     """A host's own, whose class is called as one of ours."""
 
-    type: ClassVar[str] = "bed.freed"
+    type = "bed_freed"
 
     bed: int
     ward: str = "3 B"
 
 
 @pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(messages.TYPES, Line.type, Line)
+def _put_back() -> Iterator[None]:
+    before = dict(messages.TYPES)
+    yield
+    messages.TYPES.clear()
+    messages.TYPES.update(before)
 
 
 def validator() -> Draft202012Validator:
@@ -85,12 +87,29 @@ def test_what_is_no_frame_does_not_fit(frame: object) -> None:
         validator().validate(frame)
 
 
-def test_what_a_host_registers_appears_by_itself(registered: None) -> None:
+@pytest.mark.usefixtures("_put_back")
+def test_what_a_host_registers_appears_by_itself() -> None:
+    register_message(Line)
+
     definitions = shapes.definitions()
 
     assert definitions["BedFreedData"]["required"] == ["bed", "ward"]
     assert definitions["LineData"]["properties"].keys() >= {"state", "since"}
     assert {"$ref": "#/$defs/BedFreedFrame"} in definitions[shapes.HEARD]["oneOf"]
+
+
+@pytest.mark.usefixtures("_put_back")
+@pytest.mark.parametrize("type_", ["server", "client", "room1", "room_", "room__1", "command_ack"])
+def test_no_name_of_a_hosts_type_takes_anothers_place(type_: str) -> None:
+    for each in ("room", "room_1"):
+        register_message(type("Room", (Payload,), {"type": each}))
+    before = shapes.definitions() | shapes.sent()
+    register_message(type("Other", (Payload,), {"type": type_}))
+
+    after = shapes.definitions() | shapes.sent()
+
+    assert len(after) == len(before) + 3
+    assert [name for name in before if after[name] != before[name]] == [shapes.HEARD]
 
 
 def test_what_is_protected_may_be_missing_and_nothing_else() -> None:
