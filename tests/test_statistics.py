@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from scheduler_realtime import statistics
+from scheduler_realtime.api.figures import StatisticsSerializer
 from scheduler_realtime.counters import KINDS
 from scheduler_realtime.models import Presence, Receipt
 from scheduler_realtime.reports import Report
@@ -38,6 +39,16 @@ def test_nothing_at_all_has_every_key_and_only_zeros() -> None:
         "uptime_seconds": 0,
         "versions": {},
     }
+
+
+def test_the_answer_over_rest_leaves_nothing_out() -> None:
+    elsewhere = node(report=BUSY)
+    sample(elsewhere, ago=5)
+    found = statistics.totals() | {"history": statistics.history()}
+
+    assert StatisticsSerializer(found).data == found
+    assert found["history"]
+    assert found["by_node"]
 
 
 def test_what_the_nodes_report_is_added_up_and_told_for_each() -> None:

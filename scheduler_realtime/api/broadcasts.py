@@ -32,7 +32,6 @@ from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeThrottle, RealtimeViewSet, holds
 from .receivers import BroadcastSerializer, NotificationSerializer
-from .serializers import EnvelopeSerializer
 
 BROADCASTING = "scheduler_realtime.broadcast_message"
 ALERTING = "scheduler_realtime.send_emergency_alert"
@@ -107,8 +106,7 @@ def _sent(
         message = publish(payload, user_id=actor, protected=_protected(payload), **facts)
     except InvalidMessage as error:
         raise ValidationError({error.path: [error.reason]}) from None
-    answer = EnvelopeSerializer(_envelope(payload, message, actor))
-    return Response(answer.data, status=HTTP_201_CREATED)
+    return Response(_envelope(payload, message, actor), status=HTTP_201_CREATED)
 
 
 def _protected(payload: Payload) -> frozenset[str]:

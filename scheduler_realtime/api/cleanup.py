@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from scheduler_realtime.cleanup import clean_up
+from scheduler_realtime.schemas import described
 
 from .base import Holds, RealtimeViewSet
 
@@ -38,6 +37,7 @@ class CleanupViewSet(RealtimeViewSet):
     permission_classes = [IsAuthenticated, MayCleanUp]
     serializer_class = CleanedSerializer
 
+    @described(operation_id="clean_up", request=None, responses={200: CleanedSerializer})
     def create(self, request: Request) -> Response:
         """`POST cleanup`: what was removed."""
-        return Response(self.serializer_class(asdict(clean_up())).data)
+        return Response(self.serializer_class(clean_up()).data)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from scheduler_realtime import standing
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.models import Conflict
+from scheduler_realtime.schemas import described
 
 from .base import RealtimeListViewSet
 from .filters import ConflictFilter
@@ -42,6 +45,11 @@ class ConflictViewSet(RealtimeListViewSet):
     serializer_class = ConflictSerializer
     filterset_class = ConflictFilter
     pagination_class = LatestFirst
+
+    @described(operation_id="conflicts", responses=ConflictSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The open conflicts that concern the caller, the latest first."""
+        return super().list(request)
 
     def get_queryset(self) -> QuerySet[Conflict]:
         """By what the caller is now."""

@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
@@ -20,7 +22,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from scheduler_realtime import clock, log, orders
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.models import Connection
-from scheduler_realtime.schemas import described
+from scheduler_realtime.schemas import KEY, described
 
 from .base import Holds, RealtimeListViewSet, holds
 from .filters import ConnectionFilter
@@ -31,6 +33,21 @@ logger = logging.getLogger(__name__)
 
 VIEWING = "scheduler_realtime.view_connection"
 DELETING = "scheduler_realtime.delete_connection"
+
+_SOCKET = OpenApiParameter(
+    "id",
+    OpenApiTypes.UUID,
+    OpenApiParameter.PATH,
+    description="The `connection_id` of a socket.",
+    examples=[OpenApiExample("A socket", "9b1c8a52-98a9-4c31-8f0a-9c3e5f3b2a10")],
+)
+_USER = OpenApiParameter(
+    "user_id",
+    KEY,
+    OpenApiParameter.PATH,
+    description="A user's primary key.",
+    examples=[OpenApiExample("A user", 1)],
+)
 
 
 class MayViewConnections(Holds):
@@ -85,11 +102,20 @@ class ConnectionViewSet(RealtimeListViewSet):
             case _:
                 return super().get_permissions()
 
+    @described(operation_id="connections", responses=ConnectionSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The open sockets of all processes, the newest first."""
+        return super().list(request)
+
     def get_queryset(self) -> QuerySet[Connection]:
         """Where `kill -9` took a process, its sockets are gone with its lease."""
         return live_connections().select_related("node")
 
-    @described(operation_id="connections_of_user", responses=ConnectionSerializer(many=True))
+    @described(
+        operation_id="connections_of_user",
+        parameters=[_USER],
+        responses=ConnectionSerializer(many=True),
+    )
     @action(detail=False, url_path="user/(?P<user_id>[^/]+)", url_name="of-user")
     def of_user(self, request: Request, user_id: str) -> Response:
         """One user's sockets. Whoever may not see them learns not even whether there is the user."""
@@ -99,6 +125,7 @@ class ConnectionViewSet(RealtimeListViewSet):
         rows = self.get_queryset()
         return self.page_of(rows.none() if key is None else rows.filter(user=key))
 
+    @described(operation_id="disconnect", parameters=[_SOCKET], responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         """Close a socket with 4409, on whichever node it is."""
         with transaction.atomic(using=log.database()):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.http import Http404
 from django.utils.decorators import method_decorator
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
@@ -34,6 +34,7 @@ _POSITION = OpenApiParameter(
     {"type": "integer", "minimum": 1, "maximum": log.MOST},
     OpenApiParameter.PATH,
     description="The message's position.",
+    examples=[OpenApiExample("A message", 1)],
 )
 
 

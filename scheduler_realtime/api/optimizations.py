@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
@@ -27,6 +27,14 @@ from scheduler_realtime.wire import plain
 from .base import Holds, RealtimeListViewSet
 from .pages import RealtimePagination
 from .serializers import KeyField, MomentField, TextDictField
+
+_RUN = OpenApiParameter(
+    "id",
+    str,
+    OpenApiParameter.PATH,
+    description="The `optimization_id` of a run.",
+    examples=[OpenApiExample("A run", "opt-123")],
+)
 
 
 class MayCancel(Holds):
@@ -83,12 +91,18 @@ class OptimizationViewSet(RealtimeListViewSet):
     pagination_class = LastStartedFirst
     lookup_value_regex = "[^/]+"
 
+    @described(operation_id="optimizations", responses=OptimizationSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """Runs now and recently, the one that was started last first."""
+        return super().list(request)
+
     def get_queryset(self) -> QuerySet[OptimizationRun]:
         """By what the caller is now."""
         return standing.seen_by(identity_of(self.request.user).groups, standing.runs())
 
     @described(
         operation_id="cancel_optimization",
+        parameters=[_RUN],
         request=None,
         responses={
             202: OptimizationSerializer,

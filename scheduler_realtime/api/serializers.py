@@ -1,4 +1,4 @@
-"""What clients may ask of the REST API, and how receipts look in its answers."""
+"""What several answers of the REST API are made of, and those of messages, tickets and receipts."""
 
 from __future__ import annotations
 
@@ -91,17 +91,6 @@ class AcknowledgedSerializer(serializers.Serializer):
 
     acknowledged = serializers.ListField(child=serializers.IntegerField())
     unknown = serializers.ListField(child=serializers.IntegerField())
-
-
-class EnvelopeSerializer(serializers.Serializer):
-    """A message as it was sent, before it has a position. One of the moment has no `key`."""
-
-    id = serializers.IntegerField(allow_null=True)
-    type = serializers.CharField()
-    timestamp = serializers.CharField()
-    key = serializers.CharField(required=False)
-    user_id = KeyField()
-    data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
 
 
 @extend_schema_field(LOGGED)

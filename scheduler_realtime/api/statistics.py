@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Any, Final
 
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import APIException
@@ -18,8 +19,10 @@ from rest_framework.status import HTTP_501_NOT_IMPLEMENTED
 from scheduler_realtime import metrics, statistics
 from scheduler_realtime.conf import conf
 from scheduler_realtime.identity import MEASURING
+from scheduler_realtime.schemas import described
 
 from .base import Holds, RealtimeViewSet
+from .figures import StatisticsSerializer
 
 LONGEST: Final = 15
 """Minutes of history that there are to be asked for."""
@@ -34,14 +37,20 @@ class MayViewStatistics(Holds):
 class StatisticsQuery(serializers.Serializer):
     """The parameters of `GET statistics`."""
 
-    minutes = serializers.IntegerField(min_value=1, max_value=LONGEST, default=None)
+    minutes = serializers.IntegerField(
+        min_value=1, max_value=LONGEST, default=None, help_text="Answer with a `history` so long."
+    )
 
 
 class StatisticsViewSet(RealtimeViewSet):
     """How much is going on, on all nodes together and on each."""
 
     permission_classes = [IsAuthenticated, MayViewStatistics]
+    serializer_class = StatisticsSerializer
 
+    @described(
+        operation_id="statistics", parameters=[StatisticsQuery], responses=StatisticsSerializer
+    )
     def list(self, request: Request) -> Response:
         """The totals; with `minutes`, how it was in so many minutes as `history`."""
         query = StatisticsQuery(data=request.query_params)
@@ -49,7 +58,7 @@ class StatisticsViewSet(RealtimeViewSet):
         answer = statistics.totals()
         if (minutes := query.validated_data["minutes"]) is not None:
             answer["history"] = statistics.history(minutes)
-        return Response(answer)
+        return Response(self.serializer_class(answer).data)
 
 
 class Scraper:
@@ -124,8 +133,16 @@ class MetricsViewSet(RealtimeViewSet):
     renderer_classes = [TextRenderer]
     content_negotiation_class = AnyContent
 
+    @described(
+        operation_id="metrics",
+        responses={
+            (200, "text/plain"): OpenApiResponse(str, "In the format that `Accept` asks for."),
+            (200, "application/openmetrics-text"): str,
+            (501, "text/plain"): OpenApiResponse(str, "prometheus-client is not installed."),
+        },
+    )
     def list(self, request: Request) -> Response:
-        """The text."""
+        """The same figures as text, for Prometheus."""
         try:
             body, content_type = metrics.text(request.headers.get("Accept", ""))
         except ImportError:

@@ -7,10 +7,13 @@ from typing import Any
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.models import Presence
 from scheduler_realtime.presence import visibility
+from scheduler_realtime.schemas import described
 
 from .base import RealtimeListViewSet
 from .connections import live_connections
@@ -46,6 +49,11 @@ class ActiveUserViewSet(RealtimeListViewSet):
 
     queryset = Presence.objects.none()
     serializer_class = ActiveUserSerializer
+
+    @described(operation_id="active_users", responses=ActiveUserSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """Who is here, all sockets of a user in one entry."""
+        return super().list(request)
 
     def get_queryset(self) -> QuerySet[Presence]:
         """Those with a socket on a node that lives: the others are about to be swept away."""

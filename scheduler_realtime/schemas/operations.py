@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import extend_schema
 
-from . import answers, bodies  # noqa: F401 - its classes make themselves known
+from . import answers, bodies, credentials  # noqa: F401 - their classes make themselves known
 from .shapes import Schema
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -53,19 +53,65 @@ def test_every_path_of_ours_is_in_it_without_a_slash_at_its_end() -> None:
     assert all(path.startswith("/") and not path.endswith("/") for path in paths)
 
 
+TOKEN_OR_SESSION: list[dict[str, Any]] = [{"jwtAuth": []}, {"cookieAuth": []}]
+CREDENTIALS = {"get /health": None, "get /metrics": [{"metricsToken": []}, *TOKEN_OR_SESSION]}
+
+
 @pytest.mark.parametrize("name", operations())
 def test_each_operation_says_who_may_and_what_is_refused(name: str) -> None:
     told = operations()[name]
     refused = {code for code in told["responses"] if code >= "400"}
+    credentials = CREDENTIALS.get(name, TOKEN_OR_SESSION)
 
     assert told["operationId"]
     assert told["description"]
-    assert told["security"] == [{"jwtAuth": []}, {"cookieAuth": []}]
-    assert refused >= {"401", "403", "405", "406", "429"}
+    assert told.get("security") == credentials
+    assert refused >= {"405", "406", "429"} | ({"401", "403"} if credentials else set())
     assert ("415" in refused) == (not name.startswith("get "))
     assert "{" not in name or "404" in refused
     assert "Retry-After" in told["responses"]["429"]["headers"]
     assert all("content" in told["responses"][code] for code in told["responses"] if code != "204")
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("delete /connections/{id}", {"204"}),
+        ("get /health", {"200", "503"}),
+        ("get /metrics", {"200", "501"}),
+        ("get /statistics", {"200"}),
+        ("post /broadcast", {"201"}),
+        ("post /cleanup", {"200"}),
+        ("post /optimizations/{id}/cancel", {"202", "409"}),
+    ],
+)
+def test_what_else_an_operation_may_answer_is_said(name: str, answers: set[str]) -> None:
+    refusals = {"400", "401", "403", "404", "405", "406", "415", "429"}
+
+    assert set(operations()[name]["responses"]) - refusals == answers
+
+
+@pytest.mark.parametrize(
+    ("name", "of_ours"),
+    [
+        ("get /connections", {"user", "role", "node", "current_page", "cursor"}),
+        ("get /connections/user/{user_id}", {"user_id"}),
+        ("get /conflicts", {"date", "room", "cursor"}),
+        ("get /statistics", {"minutes"}),
+        ("get /messages", {"after", "epoch", "limit", "type", "wait"}),
+    ],
+)
+def test_what_may_be_asked_for_is_said(name: str, of_ours: set[str]) -> None:
+    assert {each["name"] for each in operations()[name]["parameters"]} >= of_ours
+
+
+def test_metrics_are_text_and_so_is_what_is_refused_of_them() -> None:
+    told = operations()["get /metrics"]["responses"]
+
+    assert set(told["200"]["content"]) == {"text/plain", "application/openmetrics-text"}
+    assert {kind for code in told if code > "400" for kind in told[code]["content"]} == {
+        "text/plain"
+    }
 
 
 def test_the_data_of_a_broadcast_is_that_of_its_type() -> None:
