@@ -62,7 +62,7 @@ class BroadcastViewSet(RealtimeViewSet):
 
     @described(operation_id="broadcast", request=BroadcastSerializer, responses={201: _SENT})
     def create(self, request: Request) -> Response:
-        """`POST broadcast`: the envelope of the message, without a position yet."""
+        """Send a message of any type: its envelope, without a position yet."""
         asked = _checked(BroadcastSerializer, request)
         type_, data = asked.pop("type"), asked.pop("data")
         user_id = asked.pop("user_id")
@@ -72,7 +72,7 @@ class BroadcastViewSet(RealtimeViewSet):
 
     @described(operation_id="notify_system", request=NotificationSerializer, responses={201: _SENT})
     def notify(self, request: Request) -> Response:
-        """`POST notify/system`: a system notification, likewise."""
+        """Send a system notification, likewise."""
         asked = _checked(NotificationSerializer, request)
         names = [name for name in NotificationSerializer.DATA if name in asked]
         data = {name: asked.pop(name) for name in names}

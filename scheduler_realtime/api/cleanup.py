@@ -39,5 +39,5 @@ class CleanupViewSet(RealtimeViewSet):
 
     @described(operation_id="clean_up", request=None, responses={200: CleanedSerializer})
     def create(self, request: Request) -> Response:
-        """`POST cleanup`: what was removed."""
+        """Remove at once what servers remove in their rounds: how many of each."""
         return Response(self.serializer_class(clean_up()).data)

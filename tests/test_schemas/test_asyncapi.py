@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from scheduler_realtime import close_codes, commands, control_frames, messages
+from scheduler_realtime import (
+    Payload,
+    close_codes,
+    commands,
+    control_frames,
+    messages,
+    register_message,
+)
 from scheduler_realtime.schemas import asyncapi
 
 OFFICIAL = Path(__file__).parent.parent / "assets" / "asyncapi-3.0.0.json"
@@ -78,6 +85,17 @@ def test_every_frame_close_code_and_credential_is_in_it() -> None:
         "bearer",
         "token",
     }
+
+
+@pytest.mark.usefixtures("types_put_back")
+def test_what_a_host_registers_appears_by_itself() -> None:
+    register_message(type("BedFreed", (Payload,), {"type": "bed_freed", "__doc__": "A bed."}))
+
+    document = asyncapi.document()
+
+    assert faults(document) == []
+    assert document["components"]["messages"]["BedFreedFrame"]["summary"] == "A bed."
+    assert "#/channels/socket/messages/BedFreedFrame" in references(document["operations"]["tell"])
 
 
 @pytest.mark.parametrize("name", commands.NAMES)

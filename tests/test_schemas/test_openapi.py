@@ -10,7 +10,7 @@ from django.urls import URLPattern
 from drf_spectacular.settings import patched_settings, spectacular_settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from scheduler_realtime import schemas
+from scheduler_realtime import Payload, register_message, schemas
 from scheduler_realtime.api import urls
 from scheduler_realtime.schemas import openapi
 
@@ -123,6 +123,17 @@ def test_the_data_of_a_broadcast_is_that_of_its_type() -> None:
         if choice["properties"]["type"]["const"] == "emergency_alert"
     )
     assert alert["data"] == {"$ref": "#/components/schemas/EmergencyAlertSent"}
+
+
+@pytest.mark.usefixtures("types_put_back")
+def test_what_a_host_registers_may_be_broadcast() -> None:
+    register_message(type("BedFreed", (Payload,), {"type": "bed_freed"}))
+
+    document = openapi.document()
+
+    body = document["components"]["schemas"]["BroadcastRequest"]
+    assert "bed_freed" in {choice["properties"]["type"]["const"] for choice in body["oneOf"]}
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 def test_no_word_of_older_versions_is_in_it() -> None:

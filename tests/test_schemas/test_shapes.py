@@ -20,14 +20,6 @@ class Line(Payload):
     ward: str = "3 B"
 
 
-@pytest.fixture
-def _put_back() -> Iterator[None]:
-    before = dict(messages.TYPES)
-    yield
-    messages.TYPES.clear()
-    messages.TYPES.update(before)
-
-
 def validator() -> Draft202012Validator:
     return Draft202012Validator(shapes.bundle(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
@@ -87,7 +79,7 @@ def test_what_is_no_frame_does_not_fit(frame: object) -> None:
         validator().validate(frame)
 
 
-@pytest.mark.usefixtures("_put_back")
+@pytest.mark.usefixtures("types_put_back")
 def test_what_a_host_registers_appears_by_itself() -> None:
     register_message(Line)
 
@@ -98,7 +90,7 @@ def test_what_a_host_registers_appears_by_itself() -> None:
     assert {"$ref": "#/$defs/BedFreedFrame"} in definitions[shapes.HEARD]["oneOf"]
 
 
-@pytest.mark.usefixtures("_put_back")
+@pytest.mark.usefixtures("types_put_back")
 @pytest.mark.parametrize("type_", ["server", "client", "room1", "room_", "room__1", "command_ack"])
 def test_no_name_of_a_hosts_type_takes_anothers_place(type_: str) -> None:
     for each in ("room", "room_1"):
