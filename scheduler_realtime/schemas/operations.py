@@ -40,7 +40,7 @@ class RealtimeSchema(AutoSchema):
     def _map_serializer(self, *args: Any, **kwargs: Any) -> Schema:
         mapped: Schema = super()._map_serializer(*args, **kwargs)  # type: ignore[no-untyped-call]  # theirs
         self._bring(mapped)
-        return mapped
+        return _sheltered(mapped)
 
     def _bring(self, told: Any) -> None:
         """Register every component that is spoken of and not there yet, and those it speaks of."""
@@ -48,7 +48,10 @@ class RealtimeSchema(AutoSchema):
             if name not in self._known:
                 continue
             component = ResolvedComponent(
-                name=name, type=ResolvedComponent.SCHEMA, schema=self._known[name], object=name
+                name=name,
+                type=ResolvedComponent.SCHEMA,
+                schema=_sheltered(self._known[name]),
+                object=name,
             )
             if component not in self.registry:
                 self.registry.register(component)
@@ -57,6 +60,19 @@ class RealtimeSchema(AutoSchema):
     @cached_property
     def _known(self) -> dict[str, Schema]:
         return answers.components()
+
+
+def _sheltered(schema: Schema) -> Schema:
+    """The same where a host's own document is made with drf-spectacular's hook for enums.
+
+    It names them after their properties, and warns where two differ: we have `status` thrice, and a
+    host its own. It looks into no property that is put together.
+    """
+    properties = {
+        name: {"allOf": [each]} if "enum" in each else each
+        for name, each in schema.get("properties", {}).items()
+    }
+    return schema | {"properties": properties} if properties else schema
 
 
 def described(**told: Any) -> Callable[[F], F]:

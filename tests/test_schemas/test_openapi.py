@@ -169,6 +169,15 @@ def test_a_hosts_own_document_has_what_ours_speaks_of() -> None:
     assert "ScheduleUpdateFrame" in made["components"]["schemas"]
 
 
+def test_nothing_is_warned_of_in_a_hosts_own_document(capfd: pytest.CaptureFixture[str]) -> None:
+    generator: Any = openapi.SchemaGenerator
+
+    made = generator(urlconf=openapi.URLCONF).get_schema(request=None, public=True)
+
+    assert made["components"]["schemas"]
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("name", ["asyncapi", "openapi"])
