@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler_realtime import checks, close_codes, conf
+from scheduler_realtime.api import urls
 from scheduler_realtime.management import commands
 from tests.harness.child import REPOSITORY
 
@@ -205,6 +206,26 @@ def test_every_command_is_in_the_readme() -> None:
     documented = set(re.findall(r"^\| `(realtime_\w+)[ `]", README, re.MULTILINE))
 
     assert documented == known
+
+
+def test_every_rest_call_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| `([A-Z]+) /api/ws/([^?`]+)", README, re.MULTILINE)
+    routes = [
+        (method.upper(), route.pattern)
+        for route in urls.urlpatterns
+        for method in route.callback.actions
+        if method != "head"
+    ]
+
+    documented = {
+        (method, str(pattern))
+        for method, pattern in routes
+        for row in rows
+        if row[0] == method and pattern.match(row[1])
+    }
+
+    assert documented == {(method, str(pattern)) for method, pattern in routes}
+    assert len(rows) == len(routes)
 
 
 def test_every_close_code_is_in_the_readme() -> None:
