@@ -15,21 +15,22 @@ WAITERS: Final = 100
 
 _changed = threading.Condition()
 _follower: object | None = None
+_is_ending = False
 _reached = ("", 0)
 _waiting = 0
 
 
 def follow(follower: object) -> None:
     """A hub of this process reads the log, and will say how far it has come."""
-    global _follower  # noqa: PLW0603 - one hub a process is the design
-    _follower = follower
+    global _follower, _is_ending
+    _follower, _is_ending = follower, False
 
 
 def unfollow(follower: object) -> None:
-    """That hub is about to end, and its process with it: whoever waits is let go."""
-    global _follower  # noqa: PLW0603 - one hub a process is the design
+    """That hub is about to end, and its process with it: whoever waits is let go, or would wait."""
+    global _follower, _is_ending
     if _follower is follower:
-        _follower = None
+        _follower, _is_ending = None, True
         reach(*_reached)
 
 
@@ -46,11 +47,12 @@ def wait_beyond(epoch: str, position: int, seconds: float) -> bool:
 
     In a process with a hub it costs no query; in one without, the log is looked at meanwhile.
 
-    False at once where too many wait already. Any thread but a loop's may call it.
+    False at once where too many wait already, or the process is about to end. Any thread but a
+    loop's may call it.
     """
     global _waiting  # noqa: PLW0603 - one count a process
     with _changed:
-        if _waiting >= WAITERS:
+        if _is_ending or _waiting >= WAITERS:
             return False
         _waiting += 1
     try:
@@ -66,7 +68,7 @@ def _wait(epoch: str, position: int, until: float) -> bool:
 
     leader = _follower
     while (left := until - time.monotonic()) > 0:
-        if _follower is not leader:
+        if _is_ending or _follower is not leader:
             return False
         if leader is None:
             state = log.state()
@@ -83,8 +85,8 @@ def _wait(epoch: str, position: int, until: float) -> bool:
 
 def _after_fork() -> None:
     """A child has neither its parent's hub nor its threads, one of which may hold the lock."""
-    global _changed, _follower, _waiting
-    _changed, _follower, _waiting = threading.Condition(), None, 0
+    global _changed, _follower, _is_ending, _waiting
+    _changed, _follower, _is_ending, _waiting = threading.Condition(), None, False, 0
 
 
 if hasattr(os, "register_at_fork"):

@@ -39,6 +39,12 @@ class Waiter:
         return self.answer
 
 
+@pytest.fixture(autouse=True)
+def _a_process_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever hubs there were before, and ended."""
+    monkeypatch.setattr(news, "_is_ending", False)
+
+
 @pytest.fixture
 def reach() -> Iterator[Callable[[int], None]]:
     """A hub that reads the log, in name."""
@@ -92,6 +98,16 @@ def test_a_hub_that_is_about_to_end_lets_go_of_whoever_waits() -> None:
     waiter = Waiter(5)
 
     news.unfollow(hub)
+
+    assert waiter.woken() is False
+
+
+def test_nobody_begins_to_wait_in_a_process_that_is_about_to_end() -> None:
+    hub = object()
+    news.follow(hub)
+    news.unfollow(hub)
+
+    waiter = Waiter(5)
 
     assert waiter.woken() is False
 
