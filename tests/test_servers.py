@@ -133,7 +133,9 @@ def test_a_client_that_never_reads_holds_up_nobody(flood: Flood) -> None:
 
 
 def test_memory_stays_bounded_while_a_hundred_megabytes_pass(flood: Flood) -> None:
-    assert flood.growth < 30 * 2**20
+    # What is kept for slow readers comes and goes with the load of the machine; a buffer without
+    # bounds would hold all of it.
+    assert flood.growth < 50 * 2**20
 
 
 async def test_a_clients_answers_are_written_while_another_does_not_read(site: Site) -> None:
