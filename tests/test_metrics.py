@@ -10,7 +10,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from scheduler_realtime import metrics
 from scheduler_realtime.api.statistics import MetricsViewSet
 from scheduler_realtime.reports import Report
-from tests.harness.figures import here, node
+from tests.harness.figures import here, node, sockets
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def test_without_prometheus_nobody_unknown_learns_of_it(monkeypatch: pytest.Monk
 
 def test_names_that_somebody_made_up_come_out_as_they_are() -> None:
     odd = 'a "type"\nwith \\ everything'
-    node(report=Report(messages={"published": {odd: 1}}))
+    sockets(node(report=Report(messages={"published": {odd: 1}})), 1)
     here(1, odd)
 
     text, _ = metrics.text()

@@ -99,6 +99,8 @@ def test_sockets_and_users_are_those_in_the_tables() -> None:
     one, two = node(report=Report(connections=77, users=77)), node(hostname="two")
     sockets(one, 1, 1, 2)
     sockets(two, 2, 3)
+    sockets(node(lease=-1, hostname="dead"), 3, 5)
+    here(5, "nurse")
     here(1, "nurse")
     here(2, "nurse", "admin")
     here(3)
@@ -140,6 +142,7 @@ def test_a_report_that_cannot_be_read_is_logged_once(caplog: pytest.LogCaptureFi
 
 
 def test_a_role_list_that_cannot_be_read_breaks_nothing() -> None:
+    sockets(node(), 1, 2)
     here(1, "nurse")
     here(2)
     Presence.objects.filter(user_id=2).update(roles="{not a list")

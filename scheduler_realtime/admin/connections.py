@@ -19,7 +19,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime import clock, log, orders
+from scheduler_realtime import living, log, orders
 from scheduler_realtime.models import Connection
 
 from .filters import NodeFilter, PageFilter, RoleFilter
@@ -70,7 +70,7 @@ class ConnectionAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those of nodes whose lease runs: the others are gone, though not swept away yet."""
-        return super().get_queryset(request).filter(node__lease_until__gt=clock.now())
+        return living.sockets().order_by(*self.ordering)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a row here; but whoever may delete a user takes the user's rows along.

@@ -14,12 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime import clock
+from scheduler_realtime import clock, living
 from scheduler_realtime.audience import role_group
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.members import active_users, known_roles
 from scheduler_realtime.messages import RESYNC, TYPES
-from scheduler_realtime.models import Node
 from scheduler_realtime.wire import dumps
 
 PAGES: Final = 20
@@ -176,8 +175,7 @@ class NodeFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Those that live."""
-        nodes = Node.objects.using(model_admin.get_queryset(request).db)
-        return [(str(each.pk), str(each)) for each in nodes.filter(lease_until__gt=clock.now())]
+        return [(str(each.pk), str(each)) for each in living.nodes()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those of the node."""

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_204_NO_CONTENT
 
-from scheduler_realtime import clock, log, orders
+from scheduler_realtime import living, log, orders
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.models import Connection
 from scheduler_realtime.schemas import KEY, described
@@ -109,7 +109,7 @@ class ConnectionViewSet(RealtimeListViewSet):
 
     def get_queryset(self) -> QuerySet[Connection]:
         """Where `kill -9` took a process, its sockets are gone with its lease."""
-        return live_connections().select_related("node")
+        return living.sockets().select_related("node")
 
     @described(
         operation_id="connections_of_user",
@@ -135,12 +135,6 @@ class ConnectionViewSet(RealtimeListViewSet):
             orders.disconnect([str(found.pk)])
         logger.info("User %s disconnected the socket %s.", request.user.pk, found.pk)
         return Response(status=HTTP_204_NO_CONTENT)
-
-
-def live_connections() -> QuerySet[Connection]:
-    """The sockets of nodes that live, by the database's clock."""
-    rows = Connection.objects.using(log.database())
-    return rows.filter(node__lease_until__gt=clock.now())
 
 
 def _uuid(text: str) -> uuid.UUID:

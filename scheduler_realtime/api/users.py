@@ -10,13 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from scheduler_realtime import living
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.models import Presence
 from scheduler_realtime.presence import visibility
 from scheduler_realtime.schemas import described
 
 from .base import RealtimeListViewSet
-from .connections import live_connections
 from .serializers import KeyField, MomentField, TextListField
 
 
@@ -57,7 +57,7 @@ class ActiveUserViewSet(RealtimeListViewSet):
 
     def get_queryset(self) -> QuerySet[Presence]:
         """Those with a socket on a node that lives: the others are about to be swept away."""
-        own = live_connections().filter(user=OuterRef("pk")).order_by().values("user")
+        own = living.sockets().filter(user=OuterRef("pk")).order_by().values("user")
         return (
             visibility.seen_by(identity_of(self.request.user))
             .filter(left_at=None)

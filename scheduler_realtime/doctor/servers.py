@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from django.db import connections
 
-from scheduler_realtime import clock, log
+from scheduler_realtime import log
+from scheduler_realtime.living import nodes as living_nodes
 from scheduler_realtime.models import Log, Node
 
 from .findings import Finding, failed
@@ -24,8 +25,7 @@ START: Final = (
 
 def living() -> list[Node]:
     """The nodes whose lease has not passed."""
-    nodes = Node.objects.using(log.database()).filter(lease_until__gt=clock.now())
-    return list(nodes.order_by("started_at"))
+    return list(living_nodes().order_by("started_at"))
 
 
 def look() -> Finding:

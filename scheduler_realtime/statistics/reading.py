@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Min, Q
 
-from scheduler_realtime import clock, log, reports
-from scheduler_realtime.models import Connection, Message, Node, Presence, Receipt
+from scheduler_realtime import clock, living, log, reports
+from scheduler_realtime.models import Message, Receipt
 from scheduler_realtime.reports import Report
 
 from . import samples
@@ -55,7 +55,7 @@ def figures() -> Figures:
     """Read them. Blocks on the database: for the books thread, or a request's own."""
     log.state()  # by which the database's clock is known
     now = clock.now()
-    nodes = _nodes(now)
+    nodes = _nodes()
     by_roles = _users_by_roles()
     return Figures(
         taken_at=now,
@@ -68,17 +68,16 @@ def figures() -> Figures:
     )
 
 
-def _nodes(now: dt.datetime) -> list[NodeFigures]:
-    alias = log.database()
+def _nodes() -> list[NodeFigures]:
     counted = {
         node: (sockets, users)
-        for node, sockets, users in Connection.objects.using(alias)
+        for node, sockets, users in living.sockets()
         .order_by()
         .values_list("node_id")
         .annotate(Count("pk"), Count("user_id", distinct=True))
     }
     found: list[NodeFigures] = []
-    for node in Node.objects.using(alias).filter(lease_until__gt=now):
+    for node in living.nodes():
         sockets, users = counted.get(node.pk, (0, 0))
         report = reports.read(Report, node.report, whose=f"node {node.pk}")
         found.append(
@@ -95,8 +94,8 @@ def _nodes(now: dt.datetime) -> list[NodeFigures]:
 
 
 def _users_by_roles() -> list[tuple[str, int]]:
-    rows = Presence.objects.using(log.database()).filter(left_at=None).order_by()
-    return list(rows.values_list("roles").annotate(Count("pk")))
+    rows = living.users().order_by().values_list("roles")
+    return list(rows.annotate(Count("pk")))
 
 
 def _by_role(by_roles: Iterable[tuple[str, int]]) -> dict[str, int]:
