@@ -1,18 +1,22 @@
-"""500 users with 1,200 sockets on two processes: the tables agree with the truth, come what may."""
+"""500 users with 1,200 sockets on two processes: REST agrees with the truth, come what may."""
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 from collections import Counter
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 
 from tests.conftest import OpenClustered
+from tests.harness.app_server import AppServer
 from tests.harness.listener import Listener
+from tests.harness.roll_call import UNTHROTTLED, Picture, RollCall
 from tests.harness.site import Site
-from tests.harness.throng import Throng
+from tests.harness.throng import Socket, Throng
 
 pytestmark = pytest.mark.slow
 
@@ -23,122 +27,168 @@ INTERVAL = 3.0
 
 GRACE = 10.0
 LEASE_AND_ROUND = 25.0
+LEAVES_WITHIN = 36.0
 
-ENV = {"WEBSOCKET_MAX_CONNECTIONS": "2000", "WEBSOCKET_CONNECTION_TIMEOUT": "600"}
+ROLES = ("nurse", "surgeon", "viewer")
+
+ENV = {"WEBSOCKET_MAX_CONNECTIONS": "2000", "WEBSOCKET_CONNECTION_TIMEOUT": "600"} | UNTHROTTLED
 
 PEOPLE = """
 import json
+from django.contrib.auth.models import Group
 users = User.objects.bulk_create([User(username=f"person {{n}}") for n in range({count})])
+groups = [Group.objects.get(name=name) for name in {roles}]
+User.groups.through.objects.bulk_create(
+    User.groups.through(user=user, group=groups[n % len(groups)]) for n, user in enumerate(users)
+)
 print(json.dumps([user.pk for user in users]))
 """
 
-SAID = """
-import json
-from collections import Counter
-witness = {witness}
-sockets = Connection.objects.exclude(user=witness).values_list("user_id", flat=True)
-here = Presence.objects.exclude(user=witness).values_list("user_id", flat=True)
-print(json.dumps([sorted(Counter(sockets).items()), sorted(here)]))
-"""
 
-
+@dataclass
 class Scene:
-    """A throng on the servers of a site, and somebody who hears who comes and goes."""
+    """A throng on two servers, and an administrator who hears who comes and goes on the second."""
 
-    def __init__(self, site: Site, witness: Listener) -> None:
-        self.site, self.witness, self.throng = site, witness, Throng()
+    site: Site
+    users: list[int]
+    witness: Listener
+    throng: Throng = field(default_factory=Throng)
 
-    async def said(self) -> tuple[dict[int, int], set[int]]:
-        """What the server says: how many sockets each user has, and who is here."""
-        code = SAID.format(witness=self.site.users["admin"])
-        sockets, here = json.loads(await asyncio.to_thread(self.site.shell, code))
-        return dict(map(tuple, sockets)), set(here)
+    def truth(self) -> Picture:
+        """Of the sockets that there are, the administrator's own among them."""
+        by_user = self.throng.by_user() | {self.site.users["admin"]: 1}
+        by_process = Counter(each.server.pid for each in self.throng.sockets)
+        by_process[self.site.servers[1].pid] += 1
+        processes = {each.pid: by_process[each.pid] for each in self.site.servers if each.alive}
+        roles = Counter(
+            ROLES[self.users.index(user) % len(ROLES)] for user in self.throng.by_user()
+        )
+        return Picture(by_user=by_user, by_process=processes, by_role=dict(roles | {"admin": 1}))
 
-    async def agrees(self, *, within: float, grace: float = 0) -> float:
-        """Wait until the sockets are the true ones, and, the grace later, the users as well.
+    async def agrees(self, *, within: float, before: Picture | None = None) -> float:
+        """Wait until every living server says what is true; return after how many seconds.
 
-        Returns after how many seconds the sockets were.
+        Where it is told what was said `before`, nothing else may be said meanwhile: pages that are
+        read one after the other may stand on both sides of the moment, but only once.
         """
-        began, truth, agreed = time.monotonic(), self.throng.by_user(), None
-        while True:
-            sockets, here = await self.said()
-            after = time.monotonic() - began
-            if sockets != truth:
-                assert after < within, f"{wrong(sockets, truth)} after {after:.1f} s"
-            else:
-                agreed = after if agreed is None else agreed
-                if here == truth.keys():
-                    return agreed
-                assert here > truth.keys(), f"{truth.keys() - here} are not said to be here"
-                assert after < within + grace, f"{here - truth.keys()} are here after {after:.1f} s"
-            await asyncio.sleep(0.2)
+        began, truth, true, torn = time.monotonic(), self.truth(), 0, 0
+        with contextlib.ExitStack() as stack:
+            living = [RollCall(self.site, each) for each in self.site.servers if each.alive]
+            for each in living:
+                stack.callback(each.close)
+            for call in itertools.cycle(living):
+                said, fault = await asyncio.to_thread(_said, call)
+                after = time.monotonic() - began
+                true = true + 1 if said == truth else 0
+                if true == len(living):
+                    return after
+                assert after < within, f"{fault or said} after {after:.1f} s, and true is {truth}"
+                torn = torn + 1 if said not in (before, truth) else 0
+                assert before is None or torn < 2, f"{fault or said} after {after:.1f} s"
+        raise AssertionError("nobody lives")
 
     async def hears(self, action: str, users: set[int], *, within: float) -> None:
         """Wait until the witness has heard exactly these do that, once each since the last time."""
         until = time.monotonic() + within
-        while set(self._heard(action)) < users and time.monotonic() < until:  # noqa: ASYNC110
+        while set(self.heard(action)) < users and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        assert self._heard(action) == Counter(users)
+        assert self.heard(action) == Counter(users)
         self.witness.frames.clear()
+        state = await self.witness.ask("presence")
+        assert {user["user_id"] for user in state["data"]["users"]} == self.truth().by_user.keys()
 
-    def _heard(self, action: str) -> Counter[int]:
+    def heard(self, action: str) -> Counter[int]:
+        """Who did that; AssertionError where anybody did anything else but look at something."""
         told = [each["data"] for each in self.witness.frames if each["type"] == "user_presence"]
         assert all(data["action"] in {action, "update"} for data in told), told[-1]
         return Counter(data["user_id"] for data in told if data["action"] == action)
 
 
-def wrong(said: dict[int, int], truth: dict[int, int]) -> dict[int, Any]:
-    users = sorted(said.keys() | truth.keys())
-    return {
-        user: (said.get(user), truth.get(user))
-        for user in users
-        if said.get(user) != truth.get(user)
-    }
+def _said(call: RollCall) -> tuple[Picture | None, AssertionError | None]:
+    try:
+        return call.picture(), None
+    except AssertionError as fault:
+        return None, fault
 
 
-async def test_what_is_said_of_1200_sockets_is_true_through_kills_and_restarts(
-    clustered: OpenClustered, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+async def scene(clustered: OpenClustered) -> AsyncIterator[Scene]:
+    """Nobody but the witness is here."""
     site = clustered("uvicorn", "uvicorn", env=ENV)
-    killed, living = site.servers
-    users = json.loads(await asyncio.to_thread(site.shell, PEOPLE.format(count=USERS)))
-    only_killed, leaving, fewer = users[::5], users[1::10], users[2::10]
-
-    async with contextlib.AsyncExitStack() as stack:
-        witness = await stack.enter_async_context(site.listen("admin", server=living))
-        own = {"user_id": site.users["admin"], "action": "join"}
+    code = PEOPLE.format(count=USERS, roles=ROLES)
+    users = json.loads(await asyncio.to_thread(site.shell, code))
+    own = {"user_id": site.users["admin"], "action": "join"}
+    async with site.listen("admin", server=site.servers[1]) as witness:
         await witness.next(
             "user_presence", where=lambda frame: own.items() <= frame["data"].items()
         )
         witness.frames.clear()
-        scene = Scene(site, witness)
-        stack.callback(lambda: [socket.close() for socket in scene.throng.sockets])
+        scene = Scene(site, users, witness)
+        yield scene
+        for socket in scene.throng.sockets:
+            socket.close()
 
-        places = [(users[n % USERS], site.servers[(n + n // USERS) % 2]) for n in range(SOCKETS)]
-        await scene.throng.open(
-            (user, killed if user in only_killed else server) for user, server in places
-        )
-        await scene.agrees(within=INTERVAL)
-        await scene.hears("join", set(users), within=20)
 
-        await scene.throng.close(lambda each: each.user in leaving)
-        await scene.throng.close(lambda each: each.user in fewer and each.server is living)
-        await scene.agrees(within=INTERVAL, grace=GRACE)
-        await scene.hears("leave", set(leaving), within=INTERVAL)
+async def test_what_is_said_of_1200_sockets_is_true_through_kills_and_restarts(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, living = scene.site.servers
+    only_first, leaving, fewer = scene.users[::5], scene.users[1::10], scene.users[2::10]
 
-        killed.kill()
-        at = time.monotonic()
-        lost = await scene.throng.lost(lambda each: each.server is killed)
-        gone_after = await scene.agrees(within=LEASE_AND_ROUND, grace=GRACE + 1)
-        left = {each.user for each in lost} - scene.throng.by_user().keys()
-        await scene.hears("leave", left, within=at + 36 - time.monotonic())
-        with capsys.disabled():
-            print(  # noqa: T201 - it is asked for
-                f"\nkilled: {len(lost)} sockets gone after {gone_after:.1f} s, {len(left)} users"
-                f" said to leave by {time.monotonic() - at:.1f} s"
-            )
+    places = [
+        (scene.users[n % USERS], (first, living)[(n + n // USERS) % 2]) for n in range(SOCKETS)
+    ]
+    await scene.throng.open(
+        (user, first if user in only_first else server) for user, server in places
+    )
+    await scene.agrees(within=INTERVAL)
+    await scene.hears("join", set(scene.users), within=20)
 
-        await asyncio.to_thread(killed.start)
-        await scene.throng.open((each.user, killed) for each in lost)
-        await scene.agrees(within=INTERVAL)
-        await scene.hears("join", left, within=20)
+    await scene.throng.close(lambda each: each.user in leaving)
+    await scene.throng.close(lambda each: each.user in fewer and each.server is living)
+    await scene.agrees(within=INTERVAL)
+    await scene.hears("leave", set(leaving), within=GRACE + INTERVAL)
+
+    await restart(scene, first, refuge=living)
+    lost, left, told = await kill(scene, first)
+    with capsys.disabled():
+        print(f"\nkilled: {told}")  # noqa: T201 - it is asked for
+
+    await asyncio.to_thread(first.start)
+    await scene.throng.open((each.user, first) for each in lost)
+    await scene.agrees(within=INTERVAL)
+    await scene.hears("join", left, within=20)
+
+
+async def restart(scene: Scene, server: AppServer, *, refuge: AppServer) -> None:
+    """End a server politely: its clients go to the other one, and home once it is back."""
+    ending = asyncio.create_task(asyncio.to_thread(server.stop))
+    moved = await scene.throng.lost(lambda each: each.server is server)
+    await scene.throng.open((each.user, refuge) for each in moved)
+    await ending
+    await scene.agrees(within=INTERVAL)
+
+    await asyncio.to_thread(server.start)
+    guests = set(scene.throng.sockets[-len(moved) :])
+    await scene.throng.open((each.user, server) for each in moved)
+    await scene.throng.close(guests.__contains__)
+    await scene.agrees(within=INTERVAL)
+
+
+async def kill(scene: Scene, server: AppServer) -> tuple[list[Socket], set[int], str]:
+    """Kill a server: its sockets are there until its lease ends, in every answer, and in none then.
+
+    Returns the sockets that were lost, the users who left by it, and how long it took.
+    """
+    before = scene.truth()
+    server.kill()
+    at = time.monotonic()
+    lost = await scene.throng.lost(lambda each: each.server is server)
+    gone_after = await scene.agrees(within=LEASE_AND_ROUND, before=before)
+    assert not scene.heard("leave"), "what happened before the kill has made somebody leave"
+
+    left = {each.user for each in lost} - scene.throng.by_user().keys()
+    await scene.hears("leave", left, within=at + LEAVES_WITHIN - time.monotonic())
+    left_after = time.monotonic() - at
+    told = f"{len(lost)} sockets gone after {gone_after:.1f} s, {len(left)} users said to leave by"
+    return lost, left, f"{told} {left_after:.1f} s"

@@ -16,11 +16,11 @@ REQUEST = (
 AT_ONCE = 50
 """Handshakes that wait at the same time: a server's backlog is not what is tested."""
 
-_PING = 9
-
 
 class Socket(asyncio.Protocol):
-    """A WebSocket that answers pings and lets everything else go by."""
+    """A WebSocket that answers pings, hangs up when it is told to, and lets all else go by."""
+
+    CLOSE, PING = 8, 9
 
     def __init__(self, user: int, server: AppServer, token: str) -> None:
         loop = asyncio.get_running_loop()
@@ -71,9 +71,12 @@ class Socket(asyncio.Protocol):
                 size, at = int.from_bytes(buffer[at : at + width], "big"), at + width
             if len(buffer) < at + size:
                 break
-            if buffer[start] & 15 == _PING:
-                payload = bytes(buffer[at : at + size])
-                self.transport.write(bytes([0x8A, 0x80 | size, 0, 0, 0, 0]) + payload)
+            match buffer[start] & 15:
+                case self.PING:
+                    payload = bytes(buffer[at : at + size])
+                    self.transport.write(bytes([0x8A, 0x80 | size, 0, 0, 0, 0]) + payload)
+                case self.CLOSE:
+                    self.transport.close()
             start = at + size
         del buffer[:start]
 
