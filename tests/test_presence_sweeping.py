@@ -109,6 +109,20 @@ def test_a_node_whose_lease_was_swept_writes_nothing_until_it_registers_everythi
     assert Presence.objects.get().left_at is None
 
 
+def test_a_lease_that_ended_is_lost_though_nobody_swept_it_away() -> None:
+    desk = Desk()
+    desk.open(1)
+    desk.dies()
+
+    refused = desk.write(arrived=(socket(2),))
+    again = desk.write(is_all=True, arrived=tuple(desk.sockets))
+
+    assert refused is None
+    assert again is not None
+    assert list(Connection.objects.values_list("user", flat=True)) == [1]
+    assert desk.write() is not None
+
+
 def test_sockets_of_no_node_and_users_of_no_socket_are_swept_thoroughly() -> None:
     desk = Desk()
     desk.open(1, 2, 3)

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
-
-from scheduler_realtime import clock, log
+from scheduler_realtime import clock
 
 from . import sweeping, writing
 from .people import Person, Socket
-from .tables import SHOWN, flat, nodes, person_of, sockets, user_key, users
+from .tables import SHOWN, flat, nodes, person_of, sockets, together, user_key, users
 
 LEASE: Final = 20.0
 """Seconds a node is taken to live after it was heard of: longer than it may be held up by others."""
@@ -35,6 +33,11 @@ class Batch:
     left: Mapping[str, int | str]
     moved: tuple[Socket, ...] = ()
     seen: tuple[Socket, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing but the lease to renew."""
+        return not (self.is_all or self.arrived or self.left or self.moved or self.seen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +59,28 @@ class Register:
     def write(self, batch: Batch) -> Outcome | None:
         """Renew the lease and write a batch; None, and nothing is written, where the lease is lost.
 
-        It may be made twice. Raises `django.db.Error`, and then it may be written or not.
+        It may be made twice. Raises `django.db.Error`, and then it may be written or not; the
+        lease is renewed even so where the database answers, since the sockets live.
         """
-        with transaction.atomic(using=log.database()):
+        if batch.is_all:
+            self._enter(batch.report)
+        elif not self._renew(batch.report):
+            return None
+        if batch.is_empty:
+            return Outcome()
+        with together():
             left = dict(batch.left)
             if batch.is_all:
-                self._enter(batch.report)
                 left |= self._strangers(batch)
-            elif not self._renew(batch.report):
-                return None
             return self._write(batch, left)
 
     def _write(self, batch: Batch, left: Mapping[str, int | str]) -> Outcome:
         table = users()
         leaving = {table.value("user_id", key) for key in left.values()}
         if leaving or batch.moved:
-            moved = {table.value("user_id", socket.user_id) for socket in batch.moved}
-            writing.lock(leaving | moved)
+            # All at once, in one order: two nodes must not wait for one another.
+            others = (*batch.moved, *batch.arrived)
+            writing.lock(leaving | {table.value("user_id", each.user_id) for each in others})
         writing.add_sockets(self._node_id, batch.arrived)
         here = writing.add_users(batch.arrived, is_news=not batch.is_all)
         writing.remove_sockets(left)
@@ -96,7 +104,7 @@ class Register:
 
     def sign_off(self) -> Outcome:
         """Forget the node and all its sockets: an orderly end. The grace of their users begins."""
-        with transaction.atomic(using=log.database()):
+        with together():
             table = nodes()
             key = table.value("id", self._node_id)
             table.change(f"DELETE FROM {table.name} WHERE id = %s", [key])  # noqa: S608
@@ -112,11 +120,14 @@ class Register:
             return Outcome(here=tuple(writing.show_another(left)), has_left=gone > 0)
 
     def _renew(self, report: str) -> bool:
+        """Whether the lease goes on. One that has ended is lost, though nobody swept it away yet."""
         table = nodes()
         until, parameters = table.now(LEASE)
+        now, more = table.now()
         renewed = table.change(
-            f"UPDATE {table.name} SET lease_until = {until}, report = %s WHERE id = %s",  # noqa: S608
-            [*parameters, report, table.value("id", self._node_id)],
+            f"UPDATE {table.name} SET lease_until = {until}, report = %s"  # noqa: S608
+            f" WHERE id = %s AND lease_until > {now}",
+            [*parameters, report, table.value("id", self._node_id), *more],
         )
         return renewed > 0
 

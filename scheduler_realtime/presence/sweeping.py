@@ -6,14 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
-
-from scheduler_realtime import doorbell, log
+from scheduler_realtime import doorbell
 from scheduler_realtime.conf import conf
 
 from . import writing
 from .people import Person
-from .tables import flat, marks, nodes, pages, sockets, text_of, user_key, users
+from .tables import flat, marks, nodes, pages, sockets, text_of, together, user_key, users
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +25,7 @@ class Swept:
 
 @dataclass(kw_only=True)
 class _Find:
-    """What one transaction of a sweep has found."""
+    """What a sweep has found."""
 
     nodes: int = 0
     connections: int = 0
@@ -45,12 +43,11 @@ def sweep(*, thorough: bool = True) -> Swept:
     """
     if not _is_any(thorough):
         return Swept()
-    with transaction.atomic(using=log.database()):
-        find = _Find()
-        _bury_nodes(find)
-        if thorough:
-            _bury_strays(find)
-        _let_go(find)
+    find = _Find()
+    for step in (_bury_nodes, _bury_strays, _let_go) if thorough else (_bury_nodes, _let_go):
+        # A transaction each: the next locks users again, and not in one order with the first.
+        with together():
+            step(find)
     doorbell.tell([person.told() for person in find.here], find.gone)
     gone = tuple(user for user, _ in find.gone)
     return Swept(nodes=find.nodes, connections=find.connections, users=gone)

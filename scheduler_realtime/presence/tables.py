@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import uuid
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from django.db import connections, models
+from django.db import connections, models, transaction
 
 from scheduler_realtime import clock, log
 from scheduler_realtime.models import Connection, Node, Presence
@@ -30,6 +31,24 @@ SHOWN: Final = (
     "active_schedule_date",
 )
 """The columns of a presence that make a `Person`."""
+
+WAIT_MS: Final = 2000
+"""Milliseconds that presence waits for a row that another transaction holds."""
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """One transaction, which gives up where it would have to wait for long: it is made again.
+
+    A host that has deleted a user and has not committed yet holds that user's rows here. Whoever
+    waits for those would hold up the books thread, and so every handshake of the process.
+    """
+    alias = log.database()
+    with transaction.atomic(using=alias):
+        if connections[alias].vendor == "postgresql":
+            with connections[alias].cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MS}")
+        yield
 
 
 class Table:

@@ -46,12 +46,14 @@ def lock(keys: Iterable[Any]) -> None:
 
 
 def add_sockets(node_id: Any, arrived: Collection[Socket]) -> None:
-    """Write down sockets; those that are written already stay as they are."""
+    """Write down sockets; of those that are written already, what they are now."""
     table = sockets()
+    sets = ", ".join(f"{name} = excluded.{name}" for name in (*_MOVED, "last_seen_at"))
     for page in pages(table.rows(_SOCKET, (_socket_row(node_id, each) for each in arrived))):
         table.change(
             f"INSERT INTO {table.name} ({', '.join(_SOCKET)})"  # noqa: S608
-            f" VALUES {table.values(_SOCKET, len(page))} ON CONFLICT (id) DO NOTHING",
+            f" VALUES {table.values(_SOCKET, len(page))} ON CONFLICT (id)"
+            f" DO UPDATE SET {sets}",
             flat(page),
         )
 
