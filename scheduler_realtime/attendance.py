@@ -36,6 +36,10 @@ SEEN: Final = 30.0
 THOROUGH: Final = 30.0
 """Seconds between two rounds that look for what no node can have left behind."""
 
+SETTLE: Final = 5.0
+"""Seconds for which a node that has registered everything sweeps nothing: what kept it from the
+database may have kept the others as well, and they are to come back before they are judged."""
+
 RETRY: Final = 1.0
 """Seconds until a database that is out is tried again."""
 
@@ -92,7 +96,7 @@ class Attendance:
         self._something = asyncio.Event()
         self._writing = asyncio.Lock()
         self._round_at = self._sweep_at = self._written_at = 0.0
-        self._seen_at = self._thorough_at = self._loop.time()
+        self._seen_at = self._thorough_at = self._settled_at = self._loop.time()
 
     # What sockets do.
 
@@ -138,6 +142,12 @@ class Attendance:
             self._moved.add(connection.id)
             self._something.set()
 
+    def doubt(self) -> None:
+        """What the database has of this node may be anything: it is another one, or was put back."""
+        self._is_unsure = True
+        self._round_at = 0.0
+        self._something.set()
+
     def holds(self, user_id: Key) -> bool:
         """Whether a user has a socket here."""
         return user_id in self._held
@@ -150,9 +160,9 @@ class Attendance:
     # What is written.
 
     async def run(self) -> None:
-        """Renew the lease and write what gathers, for ever."""
+        """Renew the lease and write what gathers, until this node has signed off."""
         await self._house.road.ready.wait()
-        while True:
+        while not self._is_over:
             try:
                 await self.turn()
                 if self._is_failing:
@@ -203,6 +213,8 @@ class Attendance:
 
     async def _sweep(self) -> None:
         now = self._loop.time()
+        if now < self._settled_at:
+            return
         is_thorough = now >= self._thorough_at
         if is_thorough:
             self._thorough_at = now + THOROUGH
@@ -217,6 +229,8 @@ class Attendance:
             if outcome is None:
                 self._doubt(batch)
             self._written_at = self._loop.time()
+        if batch.is_all:
+            self._settled_at = self._written_at + SETTLE
         if outcome is None:
             logger.warning("This node was taken for dead; it registers everything anew.")
             self._round_at = self._written_at + BATCH

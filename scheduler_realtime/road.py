@@ -26,6 +26,12 @@ SENDS_PER_STEP: Final = 128
 """Frames handed over before the hub lets the loop do something else: some two milliseconds."""
 
 
+class Attendance(Protocol):
+    """What compares what is written of this process's sockets."""
+
+    def doubt(self) -> None: ...
+
+
 class House(Protocol):
     """What the road needs of the hub it leads into."""
 
@@ -34,6 +40,8 @@ class House(Protocol):
     deliveries: Deliveries
     ephemera: Ephemera
 
+    @property
+    def attendance(self) -> Attendance: ...
     def obey(self, order: Row) -> None: ...
 
 
@@ -167,6 +175,7 @@ class Road:
                 self.tail.taken()
         self._begin_at(state)
         self._house.deliveries.forget()
+        self._house.attendance.doubt()
         for connection in tuple(self._house.connections):
             connection.start_over(state.epoch, state.head)
             connection.resync(reason, state.head)

@@ -107,6 +107,35 @@ async def test_a_node_that_was_taken_for_dead_registers_everything_anew(
     assert "taken for dead" in caplog.text
 
 
+async def test_who_registers_everything_sweeps_nothing_until_the_others_are_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until(lambda: house.register.batches)
+    monkeypatch.setattr(attendance, "SETTLE", 0.0)
+    house.hub.attendance.doubt()
+    await house.hub.attendance.turn()
+    settled = house.register.sweeps
+
+    monkeypatch.setattr(attendance, "SETTLE", 3600)
+    house.hub.attendance.doubt()
+    await house.hub.attendance.turn()
+    await house.hub.attendance.turn(is_round=True)
+
+    assert settled == house.register.sweeps == 1
+
+
+async def test_a_database_that_was_put_back_is_told_everything(house: House) -> None:
+    seat = await house.join()
+    await written(house, seat)
+    house.register.sockets = {"of long ago"}
+    count = len(house.register.batches)
+
+    house.hub.road.replaced(house.state(), "epoch_changed")
+    await written(house, seat)
+
+    assert house.register.batches[count].is_all
+
+
 async def test_a_page_is_cut_where_patients_and_tokens_stand(house: House) -> None:
     seat = await house.join()
 
@@ -195,6 +224,7 @@ async def test_the_end_forgets_the_node_and_nothing_is_written_after_it(house: H
     count = len(house.register.batches)
     await house.hub.attendance.turn(is_round=True)
 
+    await asyncio.wait_for(house.hub.attendance.run(), 1)  # there is nothing left to do
     assert house.register.has_signed_off
     assert len(house.register.batches) == count
 

@@ -18,6 +18,7 @@ class MemoryRegister:
         self.faults: list[Exception] = []
         self.is_lost = False
         self.has_signed_off = False
+        self.sweeps = 0
 
     def write(self, batch: Batch) -> Outcome | None:
         if self.faults:
@@ -35,7 +36,8 @@ class MemoryRegister:
     def look(self) -> Mapping[int | str, Person]:
         return dict(self.people)
 
-    def sweep(self, *, thorough: bool) -> None: ...
+    def sweep(self, *, thorough: bool) -> None:
+        self.sweeps += 1
 
     def sign_off(self) -> Outcome:
         self.has_signed_off = True
