@@ -43,7 +43,6 @@ def clear() -> str:
     begun, worked = time.perf_counter(), time.process_time()
     while True:
         turn_begun = time.perf_counter()
-        relay.prepare()
         if not relay.turn(is_expected=True).given:
             break
         turns.append(time.perf_counter() - turn_begun)

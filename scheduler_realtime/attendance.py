@@ -77,7 +77,8 @@ class Attendance:
 
     While the database is out everything waits, in no more memory than the sockets there are; and
     whenever it is not sure what is written, it compares. `report` gives the text that is
-    kept with the lease: what this node has counted.
+    kept with the lease: what this node has counted. `renewed_at`, by the loop's clock, is when the
+    lease was renewed last.
     """
 
     def __init__(self, house: House, *, report: Callable[[], str] = lambda: "{}") -> None:
@@ -97,6 +98,7 @@ class Attendance:
         self._writing = asyncio.Lock()
         self._round_at = self._sweep_at = self._written_at = 0.0
         self._seen_at = self._thorough_at = self._settled_at = self._loop.time()
+        self.renewed_at = self._loop.time()
 
     # What sockets do.
 
@@ -229,6 +231,7 @@ class Attendance:
             if outcome is None:
                 self._doubt(batch)
             self._written_at = self._loop.time()
+        self.renewed_at = self._written_at
         if batch.is_all:
             self._settled_at = self._written_at + SETTLE
         if outcome is None:

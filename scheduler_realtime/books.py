@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, OperationalError, connections
 
-from . import files
+from . import files, keepalives
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +71,17 @@ async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return await future
 
 
+async def beside(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call it in a thread and on a connection of its own, which end with it: what cannot wait."""
+    thread = _Books()
+    future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+    kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
+    thread.calls.put((kept, future))
+    thread.calls.put(None)
+    thread.start()
+    return await future
+
+
 def _keeping_connection(call: Callable[[], R]) -> R:
     """Call it, and once more where it failed since the server had closed the connection.
 
@@ -78,6 +89,7 @@ def _keeping_connection(call: Callable[[], R]) -> R:
     """
     try:
         files.leave_replaced()
+        keepalives.prepare()
         return call()
     except Error:
         is_cut = _is_cut()

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, counters, doorbell, news, orders, upkeep
+from . import close_codes, counters, doorbell, lease, news, orders, upkeep
 from .attendance import Attendance
 from .catching_up import Resumption, Verdict
 from .connection import Connection
@@ -74,6 +74,7 @@ class Hub:
             self._watch.run(),
             self.deliveries.run(),
             self.attendance.run(),
+            lease.keep(self),
             self.roster.run(),
             upkeep.run(),
             self.reporter.run(),

@@ -24,14 +24,6 @@ _GUARDS: Final = {
     "statement_timeout": "5000",
 }
 
-# For a relay cut off from its server: noticed within some 10 seconds. libpq's own names.
-_KEEPALIVES: Final = {
-    "keepalives": 1,
-    "keepalives_idle": 4,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -80,13 +72,6 @@ class Relay:
     Any number may run, in any number of processes, and be killed at any instruction: the lock
     and the transaction keep positions contiguous.
     """
-
-    def prepare(self) -> None:
-        """Set up the thread's connection. Call it first, and again after closing it."""
-        connection = connections[log.database()]
-        if connection.vendor == "postgresql" and connection.connection is None:
-            options = {**_KEEPALIVES, **connection.settings_dict.get("OPTIONS", {})}
-            connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
     def turn(self, *, is_expected: bool = False) -> Turn:
         """Give positions to what waits. Raises `django.db.Error` where the database is out.

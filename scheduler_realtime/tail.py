@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from django.db import connections
 
-from . import doorbell, failpoints, files, log
+from . import doorbell, failpoints, files, keepalives, log
 from .conf import conf
 from .exceptions import HistoryGap
 from .relay import Relay, Turn
@@ -141,7 +141,7 @@ class Tail(threading.Thread):
     def _connect(self) -> log.Place:
         """Where we stand, on a connection to the log we know: a new one is asked before it is used."""
         files.leave_replaced()
-        self._relay.prepare()
+        keepalives.prepare()
         connection, now = connections[log.database()], time.monotonic()
         is_new = connection.connection is not self._recognised_on
         if self._place is None or is_new or now - self._recognised_at >= ASK_AGAIN:

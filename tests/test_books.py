@@ -165,3 +165,37 @@ def test_a_process_that_was_forked_has_a_thread_of_its_own() -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_is_cut_off_is_noticed_within_seconds() -> None:
+    def options() -> dict[str, str]:
+        connection.ensure_connection()
+        return dict(connection.connection.info.get_parameters())
+
+    (found,) = in_books(options)
+
+    assert (found["tcp_user_timeout"], found["keepalives_idle"]) == ("10000", "4")
+
+
+def test_what_cannot_wait_is_done_beside_the_books() -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def wait() -> bool:
+        begun.set()
+        return over.wait(10)
+
+    async def both() -> tuple[threading.Thread, bool]:
+        held = asyncio.ensure_future(books.run(wait))
+        await asyncio.to_thread(begun.wait, 5)
+        beside = await books.beside(threading.current_thread)
+        assert not held.done()
+        over.set()
+        return beside, await held
+
+    beside, was_in_time = asyncio.run(both())
+
+    assert was_in_time
+    beside.join(5)
+    assert not beside.is_alive()

@@ -145,7 +145,6 @@ def test_positions_are_contiguous_with_writers_and_relays_at_work(committed: Non
     def relay() -> None:
         own = Relay()
         while not done.is_set() or log.state().waiting:
-            own.prepare()
             own.turn()
 
     def write_all() -> None:

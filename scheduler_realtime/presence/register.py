@@ -64,7 +64,7 @@ class Register:
         """
         if batch.is_all:
             self._enter(batch.report)
-        elif not self._renew(batch.report):
+        elif not self.renew(batch.report):
             return None
         if batch.is_empty:
             return Outcome()
@@ -90,6 +90,18 @@ class Register:
         here += writing.show_another(leaving)
         writing.see(batch.seen)
         return Outcome(here=tuple(here), has_left=gone > 0)
+
+    def renew(self, report: str) -> bool:
+        """Renew the lease. Whether it goes on: one that has ended is lost, be it swept yet or not."""
+        table = nodes()
+        until, parameters = table.now(LEASE)
+        now, more = table.now()
+        renewed = table.change(
+            f"UPDATE {table.name} SET lease_until = {until}, report = %s"  # noqa: S608
+            f" WHERE id = %s AND lease_until > {now}",
+            [*parameters, report, table.value("id", self._node_id), *more],
+        )
+        return renewed > 0
 
     def look(self) -> Mapping[int | str, Person]:
         """Everybody who is here, on all nodes, by user. What has not changed is the same object."""
@@ -118,18 +130,6 @@ class Register:
             now = users().value("left_at", clock.now())
             gone = writing.leave(dict.fromkeys(left, now))
             return Outcome(here=tuple(writing.show_another(left)), has_left=gone > 0)
-
-    def _renew(self, report: str) -> bool:
-        """Whether the lease goes on. One that has ended is lost, though nobody swept it away yet."""
-        table = nodes()
-        until, parameters = table.now(LEASE)
-        now, more = table.now()
-        renewed = table.change(
-            f"UPDATE {table.name} SET lease_until = {until}, report = %s"  # noqa: S608
-            f" WHERE id = %s AND lease_until > {now}",
-            [*parameters, report, table.value("id", self._node_id), *more],
-        )
-        return renewed > 0
 
     def _enter(self, report: str) -> None:
         table = nodes()

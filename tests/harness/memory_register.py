@@ -19,6 +19,7 @@ class MemoryRegister:
         self.is_lost = False
         self.has_signed_off = False
         self.sweeps = 0
+        self.renewals: list[str] = []
 
     def write(self, batch: Batch) -> Outcome | None:
         if self.faults:
@@ -32,6 +33,12 @@ class MemoryRegister:
         here = tuple(each.person for each in (*batch.arrived, *batch.moved))
         self.people |= {person.user_id: person for person in here}
         return Outcome(here=here, has_left=bool(batch.left))
+
+    def renew(self, report: str) -> bool:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.renewals.append(report)
+        return True
 
     def look(self) -> Mapping[int | str, Person]:
         return dict(self.people)
