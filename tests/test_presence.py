@@ -28,6 +28,11 @@ print(json.dumps({name: [str(visit), left_at is None] for name, visit, left_at i
 """
 
 
+STOOD_STILL = """
+from datetime import timedelta
+Node.objects.update(lease_until=timezone.now() - timedelta(seconds=60))
+"""
+
 DEVICES = """
 import json
 print(json.dumps(list(map(list, Connection.objects.values_list("address", "user_agent")))))
@@ -149,6 +154,37 @@ async def test_a_rolling_restart_within_the_grace_makes_nobody_leave_or_join(
         assert said(ear, "nurse") == ["join"]
         assert said(back, "nurse") == said(third, "nurse") == []
         assert await present(third) == ["nurse", "surgeon", "viewer"]
+
+
+@pytest.mark.slow
+async def test_when_everything_stood_still_for_longer_than_the_lease_nobody_leaves(
+    clustered: OpenClustered,
+) -> None:
+    site = clustered("uvicorn", "uvicorn", env=SHORT)
+    near, far = site.servers
+
+    async with (
+        site.listen("viewer", server=near) as one,
+        site.listen("nurse", server=far) as two,
+    ):
+        await one.next(where=does("nurse", "join"))
+        await becomes(lambda: asked(site, ROWS), ["nurse", "viewer"], within=2)
+        for server in site.servers:
+            server.freeze()
+        await asyncio.to_thread(site.shell, STOOD_STILL)
+        for server in site.servers:
+            server.thaw()
+        for server in site.servers:
+            await asyncio.to_thread(server.wait_until_says, "it registers everything anew")
+        async with site.listen("surgeon", server=near) as late:
+            await two.next(where=does("surgeon", "join"))
+            await late.next("welcome")
+        for ear in (one, two):  # who is gone is found again
+            await ear.next(where=does("surgeon", "leave"), timeout=15)
+
+        assert await asked(site, ROWS) == ["nurse", "viewer"]
+        assert said(two, "viewer").count("leave") == said(one, "nurse").count("leave") == 0
+        assert await present(one) == await present(two) == ["nurse", "viewer"]
 
 
 @pytest.mark.slow

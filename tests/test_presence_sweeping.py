@@ -109,6 +109,22 @@ def test_a_node_whose_lease_was_swept_writes_nothing_until_it_registers_everythi
     assert Presence.objects.get().left_at is None
 
 
+def test_whose_own_lease_has_ended_judges_nobody() -> None:
+    one, two = Desk(), Desk()
+    one.open(1)
+    two.open(2)
+    for desk in (one, two):  # the database stood still
+        desk.dies(ago=60)
+
+    one.register.sweep(thorough=True)
+    kept = Connection.objects.count()
+    one.write(is_all=True, arrived=tuple(one.sockets))
+    one.register.sweep(thorough=True)
+
+    assert kept == 2
+    assert list(Connection.objects.values_list("user", flat=True)) == [1]
+
+
 def test_a_lease_that_ended_is_lost_though_nobody_swept_it_away() -> None:
     desk = Desk()
     desk.open(1)

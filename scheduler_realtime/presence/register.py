@@ -112,7 +112,7 @@ class Register:
 
     def sweep(self, *, thorough: bool) -> None:
         """Remove what is dead, of all nodes, and say who is gone."""
-        sweeping.sweep(thorough=thorough)
+        sweeping.sweep(thorough=thorough, judge=self._node_id)
 
     def sign_off(self) -> Outcome:
         """Forget the node and all its sockets: an orderly end. The grace of their users begins."""

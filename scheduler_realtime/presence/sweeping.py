@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,25 +26,29 @@ class Swept:
 
 @dataclass(kw_only=True)
 class _Find:
-    """What a sweep has found."""
+    """What a sweep has found, and which node it is that sweeps."""
 
+    judge: uuid.UUID | None = None
     nodes: int = 0
     connections: int = 0
     here: list[Person] = field(default_factory=list)
     gone: list[tuple[int | str, str]] = field(default_factory=list)
 
 
-def sweep(*, thorough: bool = True) -> Swept:
+def sweep(*, thorough: bool = True, judge: uuid.UUID | None = None) -> Swept:
     """Remove what is dead, and say who is gone: each once, whichever node finds it.
+
+    `judge` is the node that sweeps: with its own lease ended it finds nobody dead, since the
+    database may have stood still, and all nodes with it.
 
     Dead are nodes whose lease has ended, with their sockets; users leave once their last socket
     is gone for `PRESENCE_GRACE`. `thorough` looks, too, for what no node can leave behind by
     itself: sockets of no node, and users without a socket who never left. Any thread may call
     it; it blocks on the database. Usually one statement.
     """
-    if not _is_any(thorough):
+    find = _Find(judge=judge)
+    if not _is_any(find, thorough):
         return Swept()
-    find = _Find()
     for step in (_bury_nodes, _bury_strays, _let_go) if thorough else (_bury_nodes, _let_go):
         # A transaction each: the next locks users again, and not in one order with the first.
         with together():
@@ -53,7 +58,7 @@ def sweep(*, thorough: bool = True) -> Swept:
     return Swept(nodes=find.nodes, connections=find.connections, users=gone)
 
 
-def _is_any(thorough: bool) -> bool:
+def _is_any(find: _Find, thorough: bool) -> bool:
     """Whether there is anything to do: asked without a transaction, which locks all of SQLite."""
     node, person = nodes(), users()
     ended, parameters = node.now()
@@ -64,16 +69,31 @@ def _is_any(thorough: bool) -> bool:
     ]
     if thorough:
         asked += [f"EXISTS ({_strays()})", f"EXISTS ({_lingering()})"]
-    return any(node.ask(f"SELECT {', '.join(asked)}", [*parameters, *more])[0])
+    may, own = _may(find)
+    found = node.ask(f"SELECT {may}, {', '.join(asked)}", [*own, *parameters, *more])
+    return bool(found[0][0]) and any(found[0][1:])
+
+
+def _may(find: _Find) -> tuple[str, list[Any]]:
+    """Whether the judge may judge: an expression, and its parameters."""
+    if find.judge is None:
+        return "1 = 1", []
+    table = nodes()
+    now, parameters = table.now()
+    key = table.value("id", find.judge)
+    alive = f"SELECT 1 FROM {table.name} WHERE id = %s AND lease_until > {now}"  # noqa: S608
+    return f"EXISTS ({alive})", [key, *parameters]
 
 
 def _bury_nodes(find: _Find) -> None:
     table = nodes()
     ended, parameters = table.now()
+    may, own = _may(find)
     dead = dict(
         table.ask(
-            f"DELETE FROM {table.name} WHERE lease_until < {ended} RETURNING id, lease_until",  # noqa: S608
-            parameters,
+            f"DELETE FROM {table.name} WHERE lease_until < {ended} AND {may}"  # noqa: S608
+            " RETURNING id, lease_until",
+            [*parameters, *own],
         )
     )
     find.nodes = len(dead)
