@@ -251,6 +251,7 @@ class Attendance:
             self._sweep_at = min(self._sweep_at, self._loop.time() + conf().PRESENCE_GRACE + 0.05)
 
     def _batch(self) -> Batch:
+        report = self.report()  # first: were it to fail, nothing that has gathered is lost
         self._something.clear()
         for seat in tuple(self._seats.values()):
             if seat.connection.is_closing:  # its client may not answer for a while
@@ -261,7 +262,7 @@ class Attendance:
         moved = self._moved if is_all else self._moved - arrived
         self._arrived, self._left, self._moved = set(), {}, set()
         return Batch(
-            report=self.report(),
+            report=report,
             is_all=is_all,
             arrived=tuple(self._seats[each].socket() for each in sorted(arrived)),
             left=left,

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import pytest
 
@@ -68,8 +68,9 @@ class Scene:
     async def agrees(self, *, within: float, before: Picture | None = None) -> float:
         """Wait until every living server says what is true; return after how many seconds.
 
-        Where it is told what was said `before`, nothing else may be said meanwhile: pages that are
-        read one after the other may stand on both sides of the moment, but only once.
+        Whoever is asked later than `within` must say so. Where it is told what was said `before`,
+        nothing else may be said meanwhile: pages that are read one after the other may stand on
+        both sides of the moment, but only once.
         """
         began, truth, true, torn = time.monotonic(), self.truth(), 0, 0
         with contextlib.ExitStack() as stack:
@@ -77,14 +78,14 @@ class Scene:
             for each in living:
                 stack.callback(each.close)
             for call in itertools.cycle(living):
-                said, fault = await asyncio.to_thread(_said, call)
                 after = time.monotonic() - began
+                said, fault = await asyncio.to_thread(_said, call)
                 true = true + 1 if said == truth else 0
                 if true == len(living):
                     return after
-                assert after < within, f"{fault or said} after {after:.1f} s, and true is {truth}"
                 torn = torn + 1 if said not in (before, truth) else 0
-                assert before is None or torn < 2, f"{fault or said} after {after:.1f} s"
+                is_late = (after > within and not true) or (before is not None and torn > 1)
+                assert not is_late, f"{fault or wrong(said, truth)} after {after:.1f} s"
         raise AssertionError("nobody lives")
 
     async def hears(self, action: str, users: set[int], *, within: float) -> None:
@@ -102,6 +103,16 @@ class Scene:
         told = [each["data"] for each in self.witness.frames if each["type"] == "user_presence"]
         assert all(data["action"] in {action, "update"} for data in told), told[-1]
         return Counter(data["user_id"] for data in told if data["action"] == action)
+
+
+def wrong(said: Picture | None, truth: Picture) -> list[str]:
+    """What is said that is not true, and the truth of it."""
+    found = []
+    for name, true in asdict(truth).items():
+        told = getattr(said, name)
+        differ = [key for key in told.keys() | true.keys() if told.get(key) != true.get(key)]
+        found += [f"{name} {key}: {told.get(key)} for {true.get(key)}" for key in differ[:20]]
+    return found
 
 
 def _said(call: RollCall) -> tuple[Picture | None, AssertionError | None]:

@@ -39,7 +39,7 @@ class RollCall:
             int(node["name"].rpartition(":")[2]): node["connections"]
             for node in told["by_node"].values()
         }
-        assert active == connections, f"users/active: {wrong(active, connections)}"
+        assert active == connections, f"{set(active.items()) ^ set(connections.items())}"
         assert told["users"] == len(active), f"{told['users']} users of {len(active)}"
         assert told["connections"] == sum(by_process.values()) == connections.total()
         return Picture(
@@ -64,13 +64,3 @@ class RollCall:
 
     def close(self) -> None:
         self._line.close()
-
-
-def wrong(said: dict[int, int], truth: dict[int, int]) -> dict[int, Any]:
-    """By user, what is said and what is true, where the two differ."""
-    users = sorted(said.keys() | truth.keys())
-    return {
-        user: (said.get(user), truth.get(user))
-        for user in users
-        if said.get(user) != truth.get(user)
-    }
