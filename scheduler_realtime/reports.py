@@ -52,7 +52,7 @@ class Report(_Text):
 class SampleText(_Text):
     """The text in `Sample.body`: what a node did in some `seconds`, and how it stood then.
 
-    `users` are those of all nodes.
+    `users` are those of all nodes, and so are those by role, which one node of them all tells.
     """
 
     seconds: Seconds = 0
@@ -63,6 +63,7 @@ class SampleText(_Text):
     relay_lag_seconds: Seconds = 0
     hub_lag_seconds: Seconds = 0
     users: Number = 0
+    by_role: dict[str, Number] | None = None
 
 
 T = TypeVar("T", Report, SampleText)

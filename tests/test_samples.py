@@ -1,6 +1,7 @@
 """Samples: how it was, moment by moment, and that what is old goes."""
 
 import datetime as dt
+import json
 import uuid
 from typing import Any
 
@@ -33,18 +34,64 @@ def test_the_history_has_a_point_for_each_moment_over_all_nodes() -> None:
     assert 3 < first["p50"] < 4.1
     assert (first["hub_lag_seconds"], second["relay_lag_seconds"]) == (1.5, 2.5)
     assert set(second) == {
-        *("taken_at", "connections", "users", "published_per_second", "delivered_per_second"),
+        *(
+            "taken_at",
+            "connections",
+            "users",
+            "by_role",
+            "published_per_second",
+            "delivered_per_second",
+        ),
         *("p50", "p95", "p99", "relay_lag_seconds", "hub_lag_seconds"),
     }
     assert second["p50"] is second["p99"] is None
 
 
+def test_a_moment_has_the_users_of_each_role_on_all_nodes() -> None:
+    one, two = node(), node()
+    here(1, "nurse", 'on "call"')
+    here(2, "nurse")
+    here(3, "nurse", "porter", left=True)
+    sample(one, ago=10)
+    sample(two, ago=10)
+    here(4, "surgeon")
+    sample(two, ago=5)
+
+    first, second = statistics.history(5)
+
+    assert first["by_role"] == {"nurse": 2, 'on "call"': 1}
+    assert second["by_role"] == {"nurse": 2, 'on "call"': 1, "surgeon": 1}
+
+
+def test_the_users_by_role_are_counted_once_a_moment() -> None:
+    one, two = node(), node()
+    here(1, "nurse")
+    for where in (one, two):
+        sample(where, ago=10)
+
+    told = [json.loads(body)["by_role"] for body in Sample.objects.values_list("body", flat=True)]
+
+    assert sorted(told, key=str) == [None, {"nurse": 1}]
+
+
+def test_where_nobody_is_no_role_has_users_and_an_older_sample_does_not_say() -> None:
+    where = node()
+    sample(where, ago=10)
+    sample(where, ago=5)
+    Sample.objects.filter(pk=Sample.objects.latest("pk").pk).update(body='{"users": 3}')
+
+    assert [each["by_role"] for each in statistics.history()] == [{}, None]
+
+
 def test_a_sample_that_was_written_twice_counts_once() -> None:
     where = node()
+    here(1, "nurse")
     for _ in range(2):
         sample(where, ago=10, connections=2)
 
-    assert [each["connections"] for each in statistics.history()] == [2]
+    (point,) = statistics.history()
+
+    assert (point["connections"], point["by_role"]) == (2, {"nurse": 1})
 
 
 def test_a_sample_that_cannot_be_read_is_a_point_of_zeros() -> None:

@@ -21,27 +21,51 @@ from .telling import latency_ms, rate
 KEPT: Final = dt.timedelta(minutes=20)
 """How long samples are kept: the charts show the last quarter of an hour."""
 
+_KEEP: Final = """
+INSERT INTO {samples} (node_id, taken_at, body)
+SELECT %s, %s, CAST(%s AS text) || ',"users":' || CAST(COUNT(*) AS text) || ',"by_role":' ||
+    CASE WHEN EXISTS (SELECT 1 FROM {samples} WHERE taken_at = %s AND node_id <> %s) THEN 'null'
+    ELSE COALESCE((SELECT {as_object} FROM (
+        SELECT each.value AS role, SUM(number) AS number FROM (
+            SELECT roles, COUNT(*) AS number FROM {presences} WHERE left_at IS NULL GROUP BY roles
+        ) AS here, {each_role} AS each GROUP BY each.value
+    ) AS counted), '{{}}') END || '}}'
+FROM {presences} WHERE left_at IS NULL
+"""
+"""Who is here only the table knows, and the text has a place for them at its end."""
+
+_JSON: Final = {
+    "postgresql": {
+        "as_object": "CAST(json_object_agg(role, number) AS text)",
+        "each_role": "json_array_elements_text(CAST(here.roles AS json))",
+    },
+    "sqlite": {
+        "as_object": "json_group_object(role, number)",
+        "each_role": "json_each(here.roles)",
+    },
+}
+"""By vendor, how a list in JSON is taken apart, and an object made."""
+
 
 def keep(node_id: uuid.UUID, taken_at: dt.datetime, sample: SampleText) -> None:
-    """Write a sample down, with the number of users who are here: one statement."""
+    """Write a sample down, with the users who are here: one statement.
+
+    By role they are counted by the first node of a moment alone, since all would tell the same.
+    """
     connection = connections[log.database()]
-    quote = connection.ops.quote_name
     moment: Any = Sample._meta.get_field("taken_at")
     node: Any = Sample._meta.get_field("node_id")
     if not settings.USE_TZ:
         taken_at = timezone.make_naive(taken_at)
-    values = [
-        node.get_db_prep_save(node_id, connection),
-        moment.get_db_prep_save(taken_at, connection),
-    ]
-    # How many users there are only the table knows, and the text has a place for them at its end.
-    start = sample.model_dump_json(exclude={"users"})[:-1] + ',"users":'
+    when = moment.get_db_prep_save(taken_at, connection)
+    whose = node.get_db_prep_save(node_id, connection)
+    start = sample.model_dump_json(exclude={"users", "by_role"})[:-1]
+    quote = connection.ops.quote_name
+    tables = {"samples": quote(Sample._meta.db_table), "presences": quote(Presence._meta.db_table)}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {quote(Sample._meta.db_table)} (node_id, taken_at, body)"  # noqa: S608
-            f" SELECT %s, %s, CAST(%s AS text) || CAST(COUNT(*) AS text) || '}}'"
-            f" FROM {quote(Presence._meta.db_table)} WHERE left_at IS NULL",
-            [*values, start],
+            _KEEP.format(**tables, **_JSON[connection.vendor]),
+            [whose, when, start, when, whose],
         )
 
 
@@ -81,6 +105,7 @@ def _point(taken_at: dt.datetime, samples: Sequence[SampleText]) -> dict[str, An
         "taken_at": utc_text(taken_at),
         "connections": sum(each.connections for each in samples),
         "users": max(each.users for each in samples),
+        "by_role": next((each.by_role for each in samples if each.by_role is not None), None),
         "published_per_second": round(
             sum(rate(each.published, each.seconds) for each in samples), 3
         ),

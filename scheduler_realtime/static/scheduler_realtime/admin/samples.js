@@ -4,7 +4,7 @@
  * @typedef {{at: number, connections: number, users: number, published_per_second: number,
  *            delivered_per_second: number, p50: number | null, p95: number | null,
  *            p99: number | null, relay_lag_seconds: number, hub_lag_seconds: number,
- *            roles?: Map<string, number>}} Sample
+ *            roles?: Map<string, number> | null}} Sample
  */
 
 export const WINDOW = 15 * 60_000;
@@ -20,7 +20,11 @@ export class Samples {
    */
   constructor(history, now) {
     this.#ahead = Date.parse(now) - Date.now();
-    this.list = history.map((row) => /** @type {Sample} */ ({ ...row, at: Date.parse(row.taken_at) }));
+    this.list = history.map(({ by_role, ...row }) => /** @type {Sample} */ ({
+      ...row,
+      at: Date.parse(row.taken_at),
+      roles: by_role && byRole(by_role),
+    }));
   }
 
   /** @param {any} data of a `statistics` frame */
@@ -38,7 +42,7 @@ export class Samples {
       p99: data.latency_ms?.p99 ?? null,
       relay_lag_seconds: data.relay_lag_seconds,
       hub_lag_seconds: data.hub_lag_seconds,
-      roles: new Map(Object.entries(data.by_role ?? {})),
+      roles: byRole(data.by_role),
     });
     const oldest = this.now - WINDOW - 60_000;
     while (this.list.length && this.list[0].at < oldest) this.list.shift();
@@ -48,4 +52,9 @@ export class Samples {
   get now() {
     return Date.now() + this.#ahead;
   }
+}
+
+/** @param {Record<string, number> | undefined} users */
+function byRole(users) {
+  return new Map(Object.entries(users ?? {}));
 }
