@@ -23,7 +23,7 @@ from scheduler_realtime import living, log, orders
 from scheduler_realtime.models import Connection
 
 from .filters import NodeFilter, PageFilter, RoleFilter
-from .records import RecordAdmin, brief, listed
+from .records import RecordAdmin, brief, listed, moment, over
 
 DISCONNECTING: Final = "scheduler_realtime.delete_connection"
 
@@ -38,17 +38,7 @@ _SYSTEM: Final = re.compile(r"Windows|Android|iPhone|iPad|Macintosh|Linux")
 class ConnectionAdmin(RecordAdmin):
     """The sockets of the nodes that live."""
 
-    list_display = (
-        "username",
-        "role_names",
-        "node",
-        "page",
-        "day",
-        "connected",
-        "last_seen",
-        "address",
-        "browser",
-    )
+    list_display = ("person", "looked_at", "connected", "comes_from", "node")
     list_filter = (NodeFilter, RoleFilter, PageFilter)
     list_select_related = ("node",)
     search_fields = ("username", "current_page")
@@ -60,13 +50,14 @@ class ConnectionAdmin(RecordAdmin):
         "username",
         "role_names",
         "node",
-        "current_page",
-        "active_schedule_date",
-        "connected_at",
-        "last_seen_at",
+        "page",
+        "day",
+        "connected_when",
+        "last_seen_when",
         "address",
         "user_agent",
     )
+    optional = ("page", "day")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those of nodes whose lease runs: the others are gone, though not swept away yet."""
@@ -127,6 +118,11 @@ class ConnectionAdmin(RecordAdmin):
             request, "admin/scheduler_realtime/connection/disconnect.html", context
         )
 
+    @admin.display(description=_("user"), ordering="username")
+    def person(self, connection: Connection) -> str:
+        """Who, and with which roles."""
+        return over(connection.username, self.role_names(connection))
+
     @admin.display(description=_("roles"))
     def role_names(self, connection: Connection) -> str:
         """As one line."""
@@ -134,25 +130,40 @@ class ConnectionAdmin(RecordAdmin):
 
     @admin.display(description=_("connected"), ordering="connected_at")
     def connected(self, connection: Connection) -> str:
-        """Since when."""
-        return brief(connection.connected_at)
+        """Since when, and when something came from it."""
+        seen = gettext("seen %(time)s") % {"time": brief(connection.last_seen_at)}
+        return over(brief(connection.connected_at), seen)
 
-    @admin.display(description=_("last seen"), ordering="last_seen_at")
-    def last_seen(self, connection: Connection) -> str:
-        """When something came from it."""
-        return brief(connection.last_seen_at)
+    @admin.display(description=_("connected"))
+    def connected_when(self, connection: Connection) -> str:
+        """Since when, in full."""
+        return moment(connection.connected_at)
 
-    @admin.display(description=_("page"), ordering="current_page")
+    @admin.display(description=_("last seen"))
+    def last_seen_when(self, connection: Connection) -> str:
+        """When something came from it, in full."""
+        return moment(connection.last_seen_at)
+
+    @admin.display(description=_("looks at"), ordering="current_page")
+    def looked_at(self, connection: Connection) -> str:
+        """The page, and the day on it."""
+        return over(self.page(connection), self.day(connection))
+
+    @admin.display(description=_("page"))
     def page(self, connection: Connection) -> str:
         """What is looked at."""
         return connection.current_page or ""
 
-    @admin.display(description=_("day"), ordering="active_schedule_date")
+    @admin.display(description=_("day"))
     def day(self, connection: Connection) -> str:
         """The day that is looked at."""
         return connection.active_schedule_date or ""
 
-    @admin.display(description=_("browser"))
+    @admin.display(description=_("from"), ordering="address")
+    def comes_from(self, connection: Connection) -> str:
+        """The browser, and the address."""
+        return over(self.browser(connection), connection.address)
+
     def browser(self, connection: Connection) -> str:
         """`Chrome 128, Linux`; of what is no browser, the beginning of its name."""
         agent = connection.user_agent

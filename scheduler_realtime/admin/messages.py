@@ -27,7 +27,7 @@ from .filters import (
     TypeFilter,
 )
 from .receipts import standings_of
-from .records import MOST, RecordAdmin, brief, moment, pretty
+from .records import MOST, RecordAdmin, moment, narrow, pretty, under
 
 _NAMED_ON_ITS_PAGE = 50
 _LARGEST = 2**63
@@ -51,7 +51,7 @@ class MessageList(ChangeList):
 class MessageAdmin(RecordAdmin):
     """The log. To add a message is to send a notification."""
 
-    list_display = ("position", "kind", "written_at", "caused_by", "to", "text")
+    list_display = ("position", "written_at", "text", "to", "caused_by")
     list_display_links = ("position", "text")
     list_filter = (TypeFilter, AgeFilter, AddressedRoleFilter, HeardByFilter, CausedByFilter)
     search_fields = ("body",)
@@ -73,6 +73,7 @@ class MessageAdmin(RecordAdmin):
         "payload",
         "withheld",
     )
+    optional = ("left", "expires", "withheld")
 
     def get_urls(self) -> list[URLPattern]:
         """With the search for people of the form that sends."""
@@ -125,13 +126,6 @@ class MessageAdmin(RecordAdmin):
             told.tell([message], is_cleared=_is_cleared(request), most=most)
         return message
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without what is empty."""
-        optional = {"left": self.left, "expires": self.expires, "withheld": self.withheld}
-        return [
-            name for name in self.fields if name not in optional or (obj and optional[name](obj))
-        ]
-
     def change_view(
         self,
         request: HttpRequest,
@@ -153,11 +147,6 @@ class MessageAdmin(RecordAdmin):
         standings = standings_of(message)
         return {"standings": standings, "page": standings.page(request.GET.get("page"))}
 
-    @admin.display(description=_("type"))
-    def kind(self, message: Any) -> str:
-        """In words."""
-        return str(message.type).replace("_", " ")
-
     @admin.display(description=_("time"))
     def written(self, message: Any) -> str:
         """When, in full."""
@@ -166,7 +155,7 @@ class MessageAdmin(RecordAdmin):
     @admin.display(description=_("time"), ordering="position")
     def written_at(self, message: Any) -> str:
         """When."""
-        return brief(message.created_at)
+        return narrow(message.created_at)
 
     @admin.display(description=_("caused by"))
     def caused_by(self, message: Any) -> str:
@@ -188,10 +177,10 @@ class MessageAdmin(RecordAdmin):
         """Whose sight the object left."""
         return str(message.told.left(_NAMED_ON_ITS_PAGE))
 
-    @admin.display(description=_("text"))
+    @admin.display(description=_("message"))
     def text(self, message: Any) -> str:
-        """A line of it."""
-        return str(message.told.text)
+        """Its type, and a line of it."""
+        return under(str(message.type).replace("_", " "), message.told.text)
 
     @admin.display(description=_("expires"))
     def expires(self, message: Any) -> str:

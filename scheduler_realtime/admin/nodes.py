@@ -16,7 +16,7 @@ from scheduler_realtime import clock
 from scheduler_realtime.models import Connection, Node
 
 from . import dashboard
-from .records import RecordAdmin, moment, parsed, pretty
+from .records import RecordAdmin, brief, parsed, pretty
 
 
 @admin.register(Node)
@@ -62,12 +62,12 @@ class NodeAdmin(RecordAdmin):
     @admin.display(description=_("since"), ordering="started_at")
     def since(self, node: Node) -> str:
         """When it started."""
-        return moment(node.started_at)
+        return brief(node.started_at)
 
     @admin.display(description=_("lease"), ordering="lease_until")
     def lease(self, node: Node) -> str:
         """Whether it lives."""
-        until = {"until": moment(node.lease_until)}
+        until = {"until": brief(node.lease_until)}
         if node.lease_until > clock.now():
             return gettext("lives, until %(until)s at the least") % until
         return gettext("gone, not heard of since %(until)s") % until
@@ -93,8 +93,8 @@ class NodeAdmin(RecordAdmin):
 
     @admin.display(description=_("report"))
     def told(self, node: Node) -> str:
-        """All that it said of itself."""
-        return pretty(_report(node))
+        """All that it said of itself, but for the histograms: the dashboard has what they tell."""
+        return pretty({k: v for k, v in _report(node).items() if not k.startswith("latency")})
 
 
 def _report(node: Node) -> dict[str, Any]:

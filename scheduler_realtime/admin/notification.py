@@ -103,11 +103,10 @@ class NotificationForm(forms.Form):
         self.links: Any = _LinkFormSet(data, prefix="links")
 
     def is_valid(self) -> bool:
-        """Field by field, link by link, then by the model of the message."""
-        if not (super().is_valid() & self.links.is_valid()):
-            return False
+        """Field by field, link by link, then by the model of the message: all faults at once."""
+        are_filled_in = super().is_valid() & self.links.is_valid()
         self._note(faults_in(SystemNotification, self.payload()))
-        return not self.errors and not any(self.links.errors)
+        return are_filled_in and not self.errors and not any(self.links.errors)
 
     def clean_message(self) -> str:
         """With the line ends of every other message, not those of a form."""
@@ -150,9 +149,8 @@ class NotificationForm(forms.Form):
             for link in map(self._said, self.links)
             if link
         ]
-        return {name: said[name] for name in ("title", "message", "severity")} | {
-            "action_items": items
-        }
+        words = {name: said.get(name, "") for name in ("title", "message", "severity")}
+        return words | {"action_items": items}
 
     @property
     def severity_label(self) -> Any:
@@ -166,13 +164,15 @@ class NotificationForm(forms.Form):
         """Put each fault where its value was typed: `data.action_items.0.url`, `data.title`."""
         filled = [link for link in self.links if self._said(link)]
         for name, reasons in faults.items():
+            form: Any = self
+            field: str | None = None
             match name.split("."):
-                case ["data", "action_items", number, field] if number.isdecimal():
-                    filled[int(number)].add_error(field, reasons)
-                case ["data", field, *_rest] if field in self.fields:
-                    self.add_error(field, reasons)
-                case _:
-                    self.add_error(None, reasons)
+                case ["data", "action_items", number, part] if number.isdecimal():
+                    form, field = filled[int(number)], part
+                case ["data", part, *_rest] if part in self.fields:
+                    field = part
+            if field not in form.errors:  # of what could not be read there is nothing to judge
+                form.add_error(field, reasons)
 
     def kept(self) -> Sequence[tuple[str, str]]:
         """Everything as it was typed, to be carried from step to step."""

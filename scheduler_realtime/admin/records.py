@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.html import format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from scheduler_realtime import log
@@ -34,6 +34,9 @@ class BoundedPaginator(Paginator):
 class RecordAdmin(admin.ModelAdmin):
     """Lists rows and shows each of them. No add, no change, no delete."""
 
+    optional: tuple[str, ...] = ()
+    """Fields that are left out of a row's page where they are empty."""
+
     paginator = BoundedPaginator
     list_per_page = list_max_show_all = 50
     show_full_result_count = False
@@ -45,6 +48,11 @@ class RecordAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """From where they are written: a replica may not know the latest yet."""
         return super().get_queryset(request).using(log.database())
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without what is empty."""
+        hidden = [name for name in self.optional if not (obj and getattr(self, name)(obj))]
+        return [name for name in self.fields or () if name not in hidden]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""
@@ -65,9 +73,27 @@ def moment(value: dt.datetime | None) -> str:
 
 
 def brief(value: dt.datetime | None) -> str:
-    """The same for a list: of today the time alone."""
+    """The same in a line: of today the time alone."""
     text = moment(value)
     return text.removeprefix(f"{timezone.localdate()} ")
+
+
+def narrow(value: dt.datetime | None) -> SafeString:
+    """The same in a column: above it the day, unless that is today."""
+    *day, time = brief(value).split(" ")
+    return under(*day, time)
+
+
+def under(*texts: str) -> SafeString:
+    """The last of these texts; above it, quieter, those that are not empty of the others."""
+    above = [(text,) for text in texts[:-1] if text]
+    return format_html_join("", '<span class="realtime-aside">{}</span>', above) + escape(texts[-1])
+
+
+def over(*texts: str) -> SafeString:
+    """The first of these texts; below it, quieter, those that are not empty of the others."""
+    below = [(text,) for text in texts[1:] if text]
+    return escape(texts[0]) + format_html_join("", '<span class="realtime-aside">{}</span>', below)
 
 
 def listed(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
@@ -14,7 +15,7 @@ from scheduler_realtime.models import Conflict, OptimizationRun
 
 from .filters import Choices
 from .people import Directory
-from .records import RecordAdmin, brief, listed, parsed, pretty
+from .records import RecordAdmin, brief, listed, moment, narrow, over, parsed, pretty
 
 
 class _ChoiceFilter(admin.SimpleListFilter):
@@ -66,16 +67,7 @@ class RunStatusFilter(_ChoiceFilter):
 class ConflictAdmin(RecordAdmin):
     """Conflicts, open and resolved."""
 
-    list_display = (
-        "conflict_id",
-        "status",
-        "severity",
-        "conflict_type",
-        "about",
-        "days",
-        "opened",
-        "resolved",
-    )
+    list_display = ("named", "state", "severity", "about", "days", "opened")
     list_filter = (ConflictStatusFilter, SeverityFilter)
     search_fields = ("conflict_id", "conflict_type", "description")
     search_help_text = _("An identifier, a type or words of the description.")
@@ -90,10 +82,21 @@ class ConflictAdmin(RecordAdmin):
         "actions_suggested",
         "in_rooms",
         "days",
-        "opened",
-        "resolved",
+        "opened_when",
+        "resolved_when",
         "known_to",
     )
+    optional = ("surgeries", "actions_suggested", "in_rooms", "days", "resolved_when")
+
+    @admin.display(description=_("conflict"), ordering="conflict_id")
+    def named(self, conflict: Conflict) -> str:
+        """Its identifier and its type."""
+        return over(conflict.conflict_id, conflict.conflict_type.replace("_", " "))
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, conflict: Conflict) -> str:
+        """Whether it is open; since when not."""
+        return over(conflict.status, brief(conflict.resolved_at))
 
     @admin.display(description=_("description"))
     def about(self, conflict: Conflict) -> str:
@@ -107,8 +110,11 @@ class ConflictAdmin(RecordAdmin):
 
     @admin.display(description=_("suggested actions"))
     def actions_suggested(self, conflict: Conflict) -> str:
-        """As they were told."""
-        return pretty(parsed(conflict.suggested_actions))
+        """Line by line; what is more than words as it was told."""
+        actions = parsed(conflict.suggested_actions)
+        if all(isinstance(action, str) for action in actions or ()):
+            return "\n".join(actions or ())
+        return pretty(actions)
 
     @admin.display(description=_("rooms"))
     def in_rooms(self, conflict: Conflict) -> str:
@@ -123,12 +129,17 @@ class ConflictAdmin(RecordAdmin):
     @admin.display(description=_("opened"), ordering="opened_at")
     def opened(self, conflict: Conflict) -> str:
         """When."""
-        return brief(conflict.opened_at)
+        return narrow(conflict.opened_at)
 
-    @admin.display(description=_("resolved"), ordering="resolved_at")
-    def resolved(self, conflict: Conflict) -> str:
-        """When."""
-        return brief(conflict.resolved_at)
+    @admin.display(description=_("opened"))
+    def opened_when(self, conflict: Conflict) -> str:
+        """When, in full."""
+        return moment(conflict.opened_at)
+
+    @admin.display(description=_("resolved"))
+    def resolved_when(self, conflict: Conflict) -> str:
+        """When, in full."""
+        return moment(conflict.resolved_at)
 
     @admin.display(description=_("known to"))
     def known_to(self, conflict: Conflict) -> str:
@@ -140,15 +151,7 @@ class ConflictAdmin(RecordAdmin):
 class OptimizationRunAdmin(RecordAdmin):
     """Optimisations, running and ended."""
 
-    list_display = (
-        "optimization_id",
-        "status",
-        "progress",
-        "best_score",
-        "started",
-        "updated",
-        "cancel_asked",
-    )
+    list_display = ("optimization_id", "state", "progress", "best_score", "started", "updated")
     list_filter = (RunStatusFilter,)
     search_fields = ("optimization_id",)
     search_help_text = _("An identifier.")
@@ -160,19 +163,30 @@ class OptimizationRunAdmin(RecordAdmin):
         "total_iterations",
         "current_score",
         "best_score",
-        "time_elapsed",
+        "took",
         "figures",
         "started_by",
-        "started",
-        "updated",
+        "started_when",
+        "updated_when",
         "cancel_asked",
         "known_to",
     )
+    optional = ("took", "started_by", "cancel_asked")
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, run: OptimizationRun) -> str:
+        """How it stands; whether it was asked to end."""
+        return over(run.status, gettext("cancel asked") if run.cancel_asked_at else "")
 
     @admin.display(description=_("progress"), ordering="progress_percentage")
     def progress(self, run: OptimizationRun) -> str:
         """How far."""
         return f"{run.progress_percentage:.0f} %"
+
+    @admin.display(description=_("time elapsed"))
+    def took(self, run: OptimizationRun) -> str:
+        """So many seconds."""
+        return "" if run.time_elapsed is None else f"{run.time_elapsed:.1f} s"
 
     @admin.display(description=_("metrics"))
     def figures(self, run: OptimizationRun) -> str:
@@ -187,17 +201,27 @@ class OptimizationRunAdmin(RecordAdmin):
     @admin.display(description=_("started"), ordering="started_at")
     def started(self, run: OptimizationRun) -> str:
         """When."""
-        return brief(run.started_at)
+        return narrow(run.started_at)
+
+    @admin.display(description=_("started"))
+    def started_when(self, run: OptimizationRun) -> str:
+        """When, in full."""
+        return moment(run.started_at)
 
     @admin.display(description=_("updated"), ordering="updated_at")
     def updated(self, run: OptimizationRun) -> str:
         """When it was last heard of."""
-        return brief(run.updated_at)
+        return narrow(run.updated_at)
+
+    @admin.display(description=_("updated"))
+    def updated_when(self, run: OptimizationRun) -> str:
+        """When it was last heard of, in full."""
+        return moment(run.updated_at)
 
     @admin.display(description=_("cancel asked"))
     def cancel_asked(self, run: OptimizationRun) -> str:
-        """When."""
-        return brief(run.cancel_asked_at)
+        """When, in full."""
+        return moment(run.cancel_asked_at)
 
     @admin.display(description=_("known to"))
     def known_to(self, run: OptimizationRun) -> str:

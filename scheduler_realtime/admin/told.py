@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from functools import cached_property
 from typing import Any, Final
 
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 
 from scheduler_realtime.frames import redacted
 from scheduler_realtime.models import Message
 
 from .people import Directory, in_order
+from .records import brief
 
 NAMED: Final = 3
 """Receivers named in a list; the page of a message names more."""
@@ -97,11 +100,23 @@ def _update(data: dict[str, Any]) -> str:
         return _joined((data.get("action"), data.get("model"), len(objects)))
     before = data.get("previous") or {}
     changes = {
-        name: f"{before[name]} → {value}" if name in before else value
+        name: f"{_said(before[name])} → {_said(value)}" if name in before else _said(value)
         for name, value in (data.get("changes") or {}).items()
     }
-    subject = f"{data.get('model') or ''} {data.get('surgery_id')}".strip()
+    model = (data.get("model") or "").rpartition(".")[2]
+    subject = f"{model} {data.get('surgery_id')}".strip()
     return _joined((data.get("action"), subject, _pairs(changes)))
+
+
+def _said(value: Any) -> str:
+    """A value as a person reads it; a moment where the administrator is."""
+    if value in (None, ""):
+        return _("nothing")
+    try:
+        found = dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return brief(found).removesuffix(":00") if found.tzinfo else str(value)
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -7,8 +7,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 190;
 const EDGE = { top: 10, right: 12, bottom: 24, left: 46 };
 const GAP = 15_000; // longer without a sample, and the line is broken
-const STEPS = 4;
 const MINUTE = 60_000;
+/** What a scale may end with, and how many steps part that into round numbers. */
+const STEPS = new Map([[1, 5], [1.5, 3], [2, 4], [3, 3], [4, 4], [5, 5], [6, 3], [8, 4], [10, 5]]);
 
 export class Chart {
   #name;
@@ -19,6 +20,7 @@ export class Chart {
   #table;
   #details;
   #tabledAt = 0;
+  #least;
 
   /**
    * @param {HTMLElement} figure with its title in it
@@ -28,6 +30,7 @@ export class Chart {
   constructor(figure, texts) {
     this.#texts = texts;
     this.#name = figure.dataset.chart;
+    this.#least = Number(figure.dataset.least); // what is small looks small, and people have no halves
     const title = figure.querySelector("h2");
     title.id = `chart-${this.#name}`;
     this.#svg = shape("svg", { role: "img", height: HEIGHT });
@@ -54,13 +57,14 @@ export class Chart {
     const from = now - WINDOW;
     const seen = samples.filter(({ at }) => at >= from && at <= now + GAP);
     const width = Math.max(240, this.#svg.parentElement.clientWidth);
-    const top = ceiling(seen.flatMap((sample) => series.map(({ value }) => value(sample) ?? 0)));
+    const values = seen.flatMap((sample) => series.map(({ value }) => value(sample) ?? 0));
+    const { top, steps } = scale(Math.max(this.#least, ...values));
     const x = (at) => EDGE.left + ((at - from) / WINDOW) * (width - EDGE.left - EDGE.right);
     const y = (value) => HEIGHT - EDGE.bottom - (value / top) * (HEIGHT - EDGE.top - EDGE.bottom);
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.#svg.setAttribute("width", String(width));
     this.#svg.replaceChildren(
-      ...grid(width, top, y),
+      ...grid(width, top, steps, y),
       ...times(from, now, x),
       ...series.map((line) => path(seen, line, x, y)),
     );
@@ -116,17 +120,15 @@ export class Chart {
   }
 }
 
-/** A round number that is not below any of these. */
-function ceiling(values) {
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
-  if (most <= 0) return STEPS;
+/** A round number that is not below the most, and the steps that part it into round ones. */
+function scale(most) {
   const size = 10 ** Math.floor(Math.log10(most));
-  const round = [1, 2, 4, 5, 8, 10].find((factor) => factor * size >= most) * size;
-  return most > 1 ? Math.max(STEPS, round) : round;
+  const factor = [...STEPS.keys()].find((each) => each * size >= most);
+  return { top: factor * size, steps: STEPS.get(factor) };
 }
 
-function grid(width, top, y) {
-  return Array.from({ length: STEPS + 1 }, (_, step) => (top * step) / STEPS).flatMap((value) => [
+function grid(width, top, steps, y) {
+  return Array.from({ length: steps + 1 }, (_, step) => (top * step) / steps).flatMap((value) => [
     shape("path", { d: `M${EDGE.left} ${y(value)}H${width - EDGE.right}`, class: "grid" }),
     label(EDGE.left - 6, y(value) + 4, number(value), "end"),
   ]);
