@@ -27,13 +27,13 @@ from .filters import (
     TypeFilter,
 )
 from .receipts import standings_of
-from .records import MOST, RecordAdmin, moment, narrow, pretty, under
+from .records import MOST, RecordAdmin, RecordList, moment, narrow, pretty, under
 
 _NAMED_ON_ITS_PAGE = 50
 _LARGEST = 2**63
 
 
-class MessageList(ChangeList):
+class MessageList(RecordList):
     """A page of messages, with the names in them looked up at once."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
@@ -43,7 +43,7 @@ class MessageList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """As Django does, and what may be told of each."""
         super().get_results(request)
-        self.result_list: Any = list(self.result_list)
+        self.result_list = list(self.result_list)
         told.tell(self.result_list, is_cleared=_is_cleared(request))
 
 

@@ -2,16 +2,20 @@
 
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from scheduler_realtime import clock, log
 from scheduler_realtime.admin import records
 from scheduler_realtime.audience import role_group
 from scheduler_realtime.messages import CONTROL
-from scheduler_realtime.models import Position, Receipt
+from scheduler_realtime.models import Message, Position, Receipt
 
 from .conftest import Enter, page, tell
 
@@ -197,6 +201,42 @@ def test_receipts_come_page_by_page(enter: Enter, nurses: list[User]) -> None:
     assert "Page 1 of 3" in first
     assert "Page 3 of 3" in last
     assert first.count("not delivered yet") == 50
+
+
+def test_a_list_with_room_on_its_first_page_is_read_once(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records.RecordAdmin, "list_per_page", 3)
+    for _ in range(3):
+        tell()
+    client = enter("view_message")
+
+    def asked() -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            page(client, LIST)
+        table = f'FROM "{Message._meta.db_table}"'
+        return [each["sql"] for each in captured if table in each["sql"]]
+
+    full = asked()
+    tell()
+    too_full = asked()
+
+    assert (len(full), len(too_full)) == (1, 2)
+    assert (found(client), found(client, p="2"), found(client, all="")) == (3, 1, 4)
+
+
+def test_a_change_is_told_in_words_and_in_the_time_of_the_place(enter: Enter) -> None:
+    data = UPDATE["data"] | {
+        "changes": {"start_time": "2026-01-15T09:40:00Z", "notes": "", "minutes": 95},
+        "previous": {"start_time": "2026-01-15T09:30:00Z", "notes": "Latex", "minutes": 90},
+    }
+    tell(type="schedule_update", data=data)
+
+    with timezone.override(ZoneInfo("Europe/Vienna")):
+        text = page(enter("view_message"), LIST)
+
+    times = "start_time: 2026-01-15 10:30 → 2026-01-15 10:40"
+    assert f"update · surgery 12 · {times}, notes: Latex → nothing, minutes: 90 → 95" in text
 
 
 def test_nothing_is_counted_beyond_what_can_be_paged_through(

@@ -201,6 +201,16 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_sent(
     assert not Message.objects.exists()
 
 
+def test_all_that_is_wrong_is_said_at_once(enter: Enter, nurses: list[User]) -> None:
+    link = {"links-0-label": "Run", "links-0-url": "javascript:alert(1)"}
+
+    said = errors_in(send(enter(*SENDER), title="", roles=[], **link))
+
+    for words in ("This field is required", "Choose a role or a person", "must be relative"):
+        assert words in said
+    assert said.count("required") == 1
+
+
 def test_a_fault_of_one_link_is_said_at_that_link(enter: Enter, nurses: list[User]) -> None:
     links = {"links-1-label": "Good", "links-1-url": "/", "links-3-label": "Bad"}
 

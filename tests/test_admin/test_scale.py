@@ -1,4 +1,4 @@
-"""The admin at 10,000 connections and 100,000 messages: as many queries as at ten, and quick."""
+"""The admin at 10,000 connections and 100,000 messages: no more queries than at few, and quick."""
 
 import datetime as dt
 import time
@@ -165,5 +165,6 @@ def test_every_page_is_quick_at_scale_and_its_queries_do_not_grow(root: Client) 
 
     for path in PATHS:
         print(f"{taken[path]:6.0f} ms {grown[path]:3} queries  {path}")  # noqa: T201
-    assert grown == at_first
+    # What has more than one page is counted.
+    assert {grown[path] - at_first[path] for path in PATHS} <= {0, 1}
     assert max(taken.values()) < WITHIN_MS
