@@ -66,6 +66,11 @@ class PastSerializer(LatencySerializer):
     taken_at = serializers.DateTimeField()
     connections = serializers.IntegerField()
     users = serializers.IntegerField()
+    by_role = serializers.DictField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="Users; null where no node of that moment tells them.",
+    )
     published_per_second = serializers.FloatField()
     delivered_per_second = serializers.FloatField()
     relay_lag_seconds = serializers.FloatField()
