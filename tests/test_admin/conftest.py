@@ -1,9 +1,10 @@
 """People of the staff with just some permissions, and what there is to see."""
 
+import contextlib
 import datetime as dt
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from django.test import Client
 from project.scheduling.staff import permission
 from scheduler_realtime import clock, log
 from scheduler_realtime.models import Connection, Message, Node
+from tests.harness import opening
+from tests.harness.opening import Seeded
+from tests.harness.site import Site
 
 Enter = Callable[..., Client]
 
@@ -48,6 +52,13 @@ def nurses(db: None) -> list[User]:
 def node(db: None) -> Node:
     """One that lives."""
     return make_node()
+
+
+@pytest.fixture(scope="module")
+def watched(seeded_sqlite: Seeded) -> Iterator[Site]:
+    """One server, of which nobody but these tests knows."""
+    with contextlib.closing(opening.open_embedded(seeded_sqlite, "uvicorn")) as site:
+        yield site
 
 
 def make_node(*, lease: float = 60, **facts: Any) -> Node:
