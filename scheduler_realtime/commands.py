@@ -6,6 +6,7 @@ import json
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from .clean_text import clean_line
 from .exceptions import BadFrame, InvalidMessage
 from .wire import plain
 
@@ -34,8 +36,10 @@ class _Data(BaseModel):
 class HeartbeatData(_Data):
     """Where the user is, and how far the client has got."""
 
-    current_page: Annotated[str, Field(max_length=2000)] | None = None
-    active_schedule_date: Annotated[str, Field(max_length=40)] | None = None
+    current_page: Annotated[str, Field(max_length=2000), AfterValidator(clean_line)] | None = None
+    active_schedule_date: (
+        Annotated[str, Field(max_length=40), AfterValidator(clean_line)] | None
+    ) = None
     position: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
 
 

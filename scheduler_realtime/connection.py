@@ -23,7 +23,7 @@ from .log import Row
 from .mailbox import Mailbox
 from .messages import RESYNC, EmergencyAlert, envelope
 from .servers import Send
-from .wire import dumps, plain
+from .wire import dumps, dumps_clean, plain
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Connection:
     def say(self, type: str, data: Mapping[str, Any], ref: str | None = None) -> None:  # noqa: A002
         """Put a control frame into the mailbox."""
         if not self.is_closing:
-            self.say_encoded(type, dumps(plain(data)), ref)
+            self.say_encoded(type, dumps_clean(plain(data)), ref)
 
     def say_encoded(self, type: str, data: str, ref: str | None = None) -> None:  # noqa: A002
         """Put a control frame into the mailbox whose data is JSON text already."""

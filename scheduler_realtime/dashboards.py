@@ -15,7 +15,7 @@ from .audience import STATISTICS_WATCHERS
 from .backlog import Item
 from .connection import Connection
 from .messages import Statistics, envelope
-from .wire import dumps
+from .wire import dumps_clean
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Dashboards:
         return [each for each in may_see if _wants(each)]
 
     def _tell(self, data: dict[str, object]) -> None:
-        text = dumps(envelope(Statistics.type, data, timestamp=clock.now()))
+        text = dumps_clean(envelope(Statistics.type, data, timestamp=clock.now()))
         for connection in self._watching():
             ask = partial(_if_allowed, connection, text)
             connection.carry(

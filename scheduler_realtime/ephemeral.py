@@ -15,7 +15,7 @@ from .backlog import Item
 from .connection import Connection
 from .log import Row
 from .messages import FINAL, TYPES, OptimizationProgress
-from .wire import dumps, plain, utc_text
+from .wire import dumps_clean, plain, utc_text
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +97,11 @@ def _checked(frame: Any) -> dict[str, Any]:
 def _texts(frame: dict[str, Any]) -> dict[bool, str]:
     """The frame for those with the clearance and for those without."""
     payload = TYPES.get(frame["type"])
-    whole = dumps(frame)
+    whole = dumps_clean(frame)
     if payload is None or not payload.protected:
         return {True: whole, False: whole}
     data = frames.redacted(frame["data"], payload.protected)
-    return {True: whole, False: dumps(frame | {"data": data})}
+    return {True: whole, False: dumps_clean(frame | {"data": data})}
 
 
 def _run_of(frame: dict[str, Any]) -> str | None:

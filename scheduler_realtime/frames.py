@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from . import clock
 from .log import Row
 from .messages import RESYNC, envelope
-from .wire import dumps, plain
+from .wire import dumps_clean, plain
 
 _CHANGED = ("changes", "previous")
 
@@ -33,11 +33,11 @@ def text_for(
         return None
     if mark is not None:
         position = None if mark == "early" else row.position
-        return dumps(_frame(row, is_cleared, entitled, position) | {mark: True})
+        return dumps_clean(_frame(row, is_cleared, entitled, position) | {mark: True})
     variant = (is_cleared or not row.protected, entitled)
     text = row.texts.get(variant)
     if text is None:
-        text = row.texts[variant] = dumps(_frame(row, is_cleared, entitled, row.position))
+        text = row.texts[variant] = dumps_clean(_frame(row, is_cleared, entitled, row.position))
     return text
 
 

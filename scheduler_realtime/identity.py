@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from . import close_codes, pacing, presence
 from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
+from .clean_text import clean_line
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
@@ -192,7 +193,7 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
     groups |= {group for held, group in watchers if _has(user, held, holders)}
     return Identity(
         user_id=plain(user.pk),
-        username=user.get_username(),
+        username=clean_line(user.get_username()),
         roles=roles,
         groups=groups,
         is_cleared=_has(user, CLEARANCE, holders),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .exceptions import InvalidMessage
-from .values import Count, Day, Key, KeyValue, Name, Text, Url
+from .values import Count, Day, Key, KeyValue, Line, Name, Text, Url
 from .wire import plain, utc_text
 
 
@@ -72,12 +72,12 @@ class EmergencyAlert(Payload):
     protected: ClassVar[frozenset[str]] = frozenset({"patient_name"})
 
     emergency_id: Text
-    emergency_type: Text
+    emergency_type: Line
     priority: Literal["immediate", "urgent", "high"]
     description: Text
     surgery_id: KeyValue | None = None
-    patient_name: Text | None = None
-    surgery_type: Text | None = None
+    patient_name: Line | None = None
+    surgery_type: Line | None = None
     ack_required: bool = True
     escalation: Count = 0
 
@@ -87,7 +87,7 @@ class ActionItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: Text
+    label: Line
     url: Url
 
 
@@ -97,7 +97,7 @@ class SystemNotification(Payload):
     type: ClassVar[str] = "system_notification"
 
     notification_id: Text = Field(default_factory=lambda: str(uuid.uuid4()))
-    title: Text
+    title: Line
     message: Text
     severity: Literal["info", "warning", "error", "critical"] = "info"
     action_items: list[ActionItem] = Field(default_factory=list)
@@ -138,9 +138,9 @@ class UserPresence(Payload):
 
     user_id: KeyValue
     action: Literal["join", "leave", "update"]
-    username: Text
-    role: Text | None = None
-    current_page: Text | None = None
+    username: Line
+    role: Line | None = None
+    current_page: Line | None = None
     active_schedule_date: Text | None = None
     connection_id: Text | None = None
 

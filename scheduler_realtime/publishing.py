@@ -21,6 +21,7 @@ from django.utils.dateparse import parse_datetime
 from . import doorbell, log, standing
 from .actor import current_actor, key_of
 from .audience import Audience
+from .clean_text import cleaned
 from .exceptions import InvalidMessage
 from .messages import TYPES, OptimizationProgress, Payload, envelope
 from .models import Message
@@ -65,7 +66,7 @@ def publish(
         ack_required = _own(payload, "ack_required", payload.ack_required_by_default)
     draft = log.Draft(
         type=payload.type,
-        data=data,
+        data=cleaned(data),
         groups=Audience(users=users, roles=roles).groups,
         protected=payload.protected | protected,
         scope=_scope(data),

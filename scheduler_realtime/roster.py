@@ -18,7 +18,7 @@ from .groups import Groups
 from .messages import UserPresence, envelope
 from .presence import Person
 from .values import Key
-from .wire import dumps, plain
+from .wire import dumps_clean, plain
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class _Told:
     @property
     def text(self) -> str:
         """As JSON, encoded once: after a restart everybody asks."""
-        self._text = self._text or dumps(plain(self.shown))
+        self._text = self._text or dumps_clean(plain(self.shown))
         return self._text
 
 
@@ -244,5 +244,5 @@ def _is_news(before: _Told, now: _Told) -> bool:
 
 def _item(action: Action, told: _Told) -> Item:
     data = {**told.shown, "action": action}
-    text = dumps(envelope(UserPresence.type, plain(data), timestamp=timezone.now()))
+    text = dumps_clean(envelope(UserPresence.type, plain(data), timestamp=timezone.now()))
     return Item(text=lambda: text, size=len(text), is_ephemeral=True, kind=UserPresence.type)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from .clean_text import LONGEST, clean, clean_line
 from .wire import EXACT, plain
 
 Key = int | str
@@ -21,6 +22,16 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict | list | bool) or value is None:
         return value
     return str(plain(value))
+
+
+def _clean(value: Any) -> Any:
+    text = _text(value)
+    return clean(text) if isinstance(text, str) else text
+
+
+def _clean_line(value: Any) -> Any:
+    text = _text(value)
+    return clean_line(text) if isinstance(text, str) else text
 
 
 def _key(value: Any) -> Any:
@@ -43,8 +54,13 @@ def _day(text: str) -> str:
 
 
 KeyValue = Annotated[Key, BeforeValidator(_key)]
-Text = Annotated[str, BeforeValidator(_text)]
-Name = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
+Text = Annotated[str, BeforeValidator(_clean), Field(max_length=LONGEST)]
+"""Several lines, as long as somebody reads."""
+
+Line = Annotated[str, BeforeValidator(_clean_line), Field(max_length=LONGEST)]
+"""A text of one line, such as a title."""
+
+Name = Annotated[str, BeforeValidator(_clean_line), Field(max_length=255)]
 Day = Annotated[
     str,
     BeforeValidator(_text),
@@ -72,6 +88,8 @@ def _clickable(url: str) -> str:
     is_relative = not parts.scheme and not url.startswith("//")
     if not is_relative and not (parts.scheme in {"http", "https"} and parts.netloc):
         raise ValueError("must be relative to this site, http or https")
+    if clean(url) != url:
+        raise ValueError("may hold no markup: a browser writes < as %3C")
     return url
 
 

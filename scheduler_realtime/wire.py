@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.duration import duration_iso_string
 from django.utils.functional import Promise
 
+from .clean_text import cleaned, is_clean
 from .exceptions import InvalidMessage
 
 MAX_DEPTH: Final = 32
@@ -48,6 +49,12 @@ def utc_text(moment: dt.datetime) -> str:
 def dumps(value: Any) -> str:
     """JSON text, compact, of what `plain` returned."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def dumps_clean(value: Any) -> str:
+    """The same with all its texts clean: what a client is told goes through here."""
+    text = dumps(value)
+    return text if is_clean(text) else dumps(cleaned(value))
 
 
 def plain(value: Any, path: str = "data", depth: int = 0) -> Any:

@@ -175,7 +175,7 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         done.append(value)
         return dumps(value)
 
-    monkeypatch.setattr(frames, "dumps", counted)
+    monkeypatch.setattr(frames, "dumps_clean", counted)
     return done
 
 

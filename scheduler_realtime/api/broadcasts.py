@@ -15,6 +15,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED
 
 from scheduler_realtime import registry
+from scheduler_realtime.clean_text import cleaned
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.messages import (
     TYPES,
@@ -120,7 +121,7 @@ def _envelope(payload: Payload, message: Message | None, user_id: Any) -> dict[s
     """As a socket will have it, but without the position that a relay has still to give."""
     frame = envelope(
         payload.type,
-        json.loads(message.body) if message else plain(payload.model_dump()),
+        json.loads(message.body) if message else cleaned(plain(payload.model_dump())),
         timestamp=message.created_at if message else timezone.now(),
         key=str(message.key) if message else None,
         user_id=user_id,

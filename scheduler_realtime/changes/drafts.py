@@ -10,6 +10,7 @@ from django.db import models, transaction
 from scheduler_realtime import log
 from scheduler_realtime.actor import current_actor
 from scheduler_realtime.binding import ScheduleBinding, report_failure
+from scheduler_realtime.clean_text import cut
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.messages import ScheduleUpdate
 from scheduler_realtime.wire import dumps, plain
@@ -118,6 +119,7 @@ def _draft(
     if shown is None:
         return None
     changes, previous = _difference(binding, before, after)
+    changes, previous = cut(changes), cut(previous)
     if extra is not None:
         changes[extra[0]], previous[extra[0]] = plain(extra[2]), plain(extra[1])
     known = before.groups if before is not None else frozenset()

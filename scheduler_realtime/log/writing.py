@@ -14,7 +14,7 @@ from scheduler_realtime import clock, doorbell, marks
 from scheduler_realtime.audience import EVERYONE
 from scheduler_realtime.messages import RESYNC
 from scheduler_realtime.models import Message
-from scheduler_realtime.wire import dumps
+from scheduler_realtime.wire import dumps, dumps_clean
 
 from .reading import READ, database
 
@@ -91,7 +91,7 @@ def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
         "tx": mark,
         "type": draft.type,
         "actor": None if draft.actor is None else str(draft.actor),
-        "body": dumps(draft.data),
+        "body": dumps_clean(draft.data),
         "groups": dumps(sorted(draft.groups)),
         "left_groups": dumps(sorted(draft.left_groups)),
         "protected": dumps(sorted(draft.protected)),
