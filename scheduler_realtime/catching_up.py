@@ -81,6 +81,11 @@ class Resumption:
 
     since: str | None = None
     epoch: str | None = None
+    is_denied: bool = False
+
+    def denied(self) -> Resumption:
+        """The same of somebody who has resumed too often of late."""
+        return replace(self, is_denied=True)
 
     @classmethod
     def of(cls, query: bytes) -> Resumption:
@@ -88,7 +93,7 @@ class Resumption:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
         # What is given twice is joined to something that is neither a number nor an epoch.
         wish = {name: ",".join(given[name]) for name in ("since", "epoch") if name in given}
-        return cls(**wish)
+        return cls(since=wish.get("since"), epoch=wish.get("epoch"))
 
     async def judge(self, hub: Leader, identity: Identity) -> Verdict:
         """Whether everything this user missed can be sent again: all of it, or nothing.
@@ -113,6 +118,8 @@ class Resumption:
     async def _judge(self, hub: Leader, identity: Identity) -> Verdict:
         if self.since is None:
             return Verdict(since=hub.position)
+        if self.is_denied:
+            return _refused(hub, "too_many")
         since = _position(self.since)
         if since is None:
             return _refused(hub, "bad_since")

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from .clean_text import clean_line
+from .conf import conf
 from .exceptions import BadFrame, InvalidMessage
 from .wire import plain
 
@@ -223,6 +224,8 @@ def _no_constant(name: str) -> Any:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > (most := conf().MAX_FRAME_KEYS):
+        raise InvalidMessage("frame", f"has an object of more than {most} keys")
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one object")

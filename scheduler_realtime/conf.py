@@ -68,6 +68,17 @@ class Conf:
     MAX_CONNECTIONS: int = 1000
     """Sockets one process takes; the next is closed with 4513."""
 
+    MAX_CONNECTIONS_PER_USER: int = 10
+    """Sockets one user may have in one process; the next is closed with 4429. Somebody with a
+    phone, two screens and some tabs has six."""
+
+    MAX_CONNECTIONS_PER_ADDRESS: int | None = None
+    """Sockets from one address; the next is closed with 4429. None: as many as there may be, since
+    a whole hospital may stand behind one."""
+
+    MAX_UNAUTHENTICATED: int = 100
+    """Sockets that may stay open without a credential at a time; the next is closed with 4513."""
+
     MAX_FRAME_BYTES: int = 64 * 1024
     """A client's frame above this closes with 4413: the largest legal one is a few kilobytes."""
 
@@ -76,6 +87,23 @@ class Conf:
 
     FRAMES_PER_SECOND: float = 10
     """Frames a client may send in the long run."""
+
+    USER_FRAMES_BURST: int = 80
+    """Frames all sockets of a user in one process may send at once: four pages that open."""
+
+    USER_FRAMES_PER_SECOND: float = 40
+    """Frames all of them may send in the long run: four clients at their limit."""
+
+    MAX_FRAME_KEYS: int = 100
+    """Keys an object in a client's frame may have: the largest legal one has five."""
+
+    REPLAYS_PER_MINUTE: int = 60
+    """Times a user may resume within a minute in one process; who comes back more often is told to
+    read afresh (`too_many`): a replay reads the log, and sends up to `REPLAY_LIMIT` messages."""
+
+    PROGRESS_PER_SECOND: float = 5
+    """Progress frames of one optimisation that are sent in a second: the eye takes in no more. The
+    last one is always among them."""
 
     MESSAGE_HISTORY_SIZE: int = 1000
     """Messages the log keeps behind its head, at the least."""
@@ -115,6 +143,7 @@ DEFAULTS = Conf()
 
 _KINDS: Final = {
     "int": "a whole number above 0",
+    "int | None": "a whole number above 0, or None",
     "float": "a number above 0",
     "float | None": "a number above 0, or None",
     "bool": "True or False",
@@ -154,7 +183,7 @@ def conf() -> Conf:
 def _checked(entry: Field[Any], value: Any, name: str) -> Any:
     if not _fits(str(entry.type), value):
         raise ImproperlyConfigured(f"{name} must be {_KINDS[str(entry.type)]}, not {value!r}.")
-    return int(value) if entry.type == "int" else value
+    return int(value) if str(entry.type).startswith("int") and value is not None else value
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -163,8 +192,8 @@ def _fits(kind: str, value: Any) -> bool:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             is_usable = is_number and 0 < value < math.inf
             return is_usable and (kind == "float" or value == int(value))
-        case "float | None":
-            return value is None or _fits("float", value)
+        case "int | None" | "float | None":
+            return value is None or _fits(kind.removesuffix(" | None"), value)
         case "bool":
             return isinstance(value, bool)
         case "Sequence[str]":
@@ -183,7 +212,7 @@ def _from_environment(entry: Field[Any], text: str) -> Any:
     """A value as an environment can carry it: lists are parted by commas, `MODELS` cannot be."""
     value: Any = text
     match str(entry.type):
-        case "int" | "float" | "float | None":
+        case "int" | "int | None" | "float" | "float | None":
             value = _number(text)
         case "bool":
             value = _FLAGS.get(text.lower(), text)

@@ -41,9 +41,11 @@ class RealtimeConsumer(AsyncConsumer):
         try:
             house = hub.current()
             house.door.check()
-            found = await self._identity(house, scope.get("realtime_identity"), receive)
-            if found is not None:
-                await self._live(house, found, receive, send)
+            with house.door.from_address(Device.of(scope).address):
+                found = await self._identity(house, scope.get("realtime_identity"), receive)
+                if found is not None:
+                    with house.door.of_user(found.user_id):
+                        await self._live(house, found, receive, send)
         except TokenRejected as refusal:
             counters.refuse(refusal.close_code)
             await send({"type": "websocket.close", "code": refusal.close_code})

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sized
 from typing import Any
 
 from . import close_codes
 from .conf import conf
 from .exceptions import TokenRejected
+from .ratelimit import Buckets
+from .values import Key
 
 
 class Door:
-    """Counts the sockets on their way in. Belongs to one event loop; `inside` are those that are in."""
+    """Counts the sockets on their way in. Belongs to one event loop; `inside` are those that are in.
+
+    `frames` and `replays` are what each user may still do here, with however many sockets, and
+    whenever they were opened.
+    """
 
     def __init__(self, inside: Sized) -> None:
         self._inside = inside
         self._entering = 0
         self._strangers: set[asyncio.Timeout] = set()
         self._is_shut = False
+        self._of_users: Counter[Key] = Counter()
+        self._of_addresses: Counter[str] = Counter()
+        limits = conf()
+        self.frames = Buckets(limits.USER_FRAMES_BURST, limits.USER_FRAMES_PER_SECOND)
+        self.replays = Buckets(limits.REPLAYS_PER_MINUTE, limits.REPLAYS_PER_MINUTE / 60)
 
     @property
     def is_shut(self) -> bool:
@@ -49,12 +61,24 @@ class Door:
             self._entering -= 1
         self.check()  # by now the process may be about to end
 
+    def from_address(self, address: str) -> contextlib.AbstractContextManager[None]:
+        """Count a socket of this address for as long as it is open; one without counts for nobody.
+
+        Raises `TokenRejected` where it has too many already.
+        """
+        most = conf().MAX_CONNECTIONS_PER_ADDRESS if address else None
+        return _counted(self._of_addresses, address, most)
+
+    def of_user(self, user_id: Key) -> contextlib.AbstractContextManager[None]:
+        """Count a socket of this user likewise."""
+        return _counted(self._of_users, user_id, conf().MAX_CONNECTIONS_PER_USER)
+
     async def first_word(self, receive: Callable[[], Awaitable[Any]]) -> Any:
-        """What somebody unknown says first. Of those, no more may wait than may be connected.
+        """What somebody unknown says first. Of those, only so many may wait.
 
         Raises `TokenRejected` where there are too many, or nothing is said in time.
         """
-        if len(self._strangers) >= conf().MAX_CONNECTIONS:
+        if len(self._strangers) >= conf().MAX_UNAUTHENTICATED:
             raise _full()
         patience = asyncio.timeout(conf().AUTHENTICATE_TIMEOUT)
         try:
@@ -78,3 +102,16 @@ class Door:
 
 def _full() -> TokenRejected:
     return TokenRejected("The server is full.", close_code=close_codes.AT_CAPACITY)
+
+
+@contextlib.contextmanager
+def _counted(counts: Counter[Any], key: Any, most: int | None) -> Iterator[None]:
+    if most is not None and counts[key] >= most:
+        raise TokenRejected("Too many connections.", close_code=close_codes.TOO_MANY)
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]

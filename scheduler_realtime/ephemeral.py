@@ -15,6 +15,7 @@ from .backlog import Item
 from .connection import Connection
 from .log import Row
 from .messages import FINAL, TYPES, OptimizationProgress
+from .ticks import Ticks
 from .wire import dumps_clean, plain, utc_text
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Ephemera:
     def __init__(self) -> None:
         self._heard: OrderedDict[str, None] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ticks = Ticks()
 
     def learn(self, row: Row) -> None:
         """See a message of the log: behind the end of an optimisation no tick of it is sent."""
@@ -54,6 +56,17 @@ class Ephemera:
         except (ValueError, TypeError, AttributeError) as error:
             logger.warning("A realtime.frame of the channel layer reaches nobody: %s.", error)
             return
+        send = partial(self._send, frame, texts, groups, members)
+        if (run := _run_of(frame)) is None:
+            send()
+        elif frame["data"].get("status") in FINAL:
+            self._ticks.end((run, *sorted(groups)), send)
+        else:
+            self._ticks.put((run, *sorted(groups)), send)
+
+    def _send(
+        self, frame: dict[str, Any], texts: dict[bool, str], groups: list[str], members: Members
+    ) -> None:
         for connection in members(groups):
             if connection.wants(frame["type"], groups):
                 connection.carry(self._item(frame, texts[connection.identity.is_cleared]))

@@ -128,6 +128,8 @@ class Hub:
         Raises `TokenRejected` where there is no room, or where the log cannot be read.
         `on_abort` is called when the socket is cut.
         """
+        if wish.since is not None and not self.door.replays.take(identity.user_id):
+            wish = wish.denied()
         with self.door.entering():
             verdict = await wish.judge(self.road, identity)
         connection = Connection(send, identity, epoch=self.road.epoch, on_abort=on_abort)

@@ -75,7 +75,7 @@ class Session:
             counters.count("received", BAD)
             connection.close(close_codes.FRAME_TOO_LARGE)
             return
-        if not self._bucket.take():
+        if not self._may_speak():
             counters.count("received", RATE_LIMITED)
             ref = commands.ref_in(message.get("text") or "")
             connection.complain(RATE_LIMITED, "Too many frames; slow down.", ref=ref)
@@ -88,6 +88,9 @@ class Session:
             connection.complain(bad.code, bad.detail, ref=bad.ref, fields=bad.fields)
             if self._bad.add():
                 connection.close(close_codes.TOO_MANY_BAD_FRAMES)
+
+    def _may_speak(self) -> bool:
+        return self._bucket.take() and self._hub.door.frames.take(self._connection.identity.user_id)
 
     async def _act(self, command: Command) -> None:
         match command:

@@ -26,6 +26,7 @@ IMPATIENT = {
     "WEBSOCKET_AUTHENTICATE_TIMEOUT": "0.3",
     "WEBSOCKET_CONNECTION_TIMEOUT": "1",
     "WEBSOCKET_MAX_CONNECTIONS": "3",
+    "WEBSOCKET_MAX_UNAUTHENTICATED": "3",
 }
 
 
@@ -147,7 +148,7 @@ async def test_a_stranger_who_says_nothing_is_shown_out_in_time(impatient_site: 
     assert ear.frames == []
 
 
-async def test_no_more_strangers_may_wait_than_may_be_connected(impatient_site: Site) -> None:
+async def test_no_more_strangers_may_wait_than_the_setting_says(impatient_site: Site) -> None:
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(3):
             await stack.enter_async_context(knock(impatient_site, None))

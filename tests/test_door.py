@@ -1,6 +1,7 @@
 """The door of a hub: who waits at it, how long, and what they are told when it is shut."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -83,3 +84,60 @@ async def test_who_is_inside_counts(settings: Settings) -> None:
     with pytest.raises(TokenRejected) as refused:
         door.check()
     assert refused.value.close_code == 4513
+
+
+async def test_of_strangers_only_so_many_may_wait(settings: Settings) -> None:
+    settings.SCHEDULER_REALTIME = {"MAX_UNAUTHENTICATED": 2}
+    door = Door([])
+    waiting = [Stranger(door) for _ in range(2)]
+    await until(lambda: not door.is_quiet)
+
+    assert await Stranger(door).close_code() == 4513
+
+    for stranger in waiting:
+        stranger.words.put_nowait("hello")
+        await stranger.waiting
+    last = Stranger(door)
+    last.words.put_nowait("hello")
+    assert await last.waiting == "hello"
+
+
+def closed_with(entering: contextlib.AbstractContextManager[None]) -> int:
+    with pytest.raises(TokenRejected) as refused, entering:
+        pass
+    return refused.value.close_code
+
+
+def test_a_user_has_only_so_many_sockets_at_a_time(settings: Settings) -> None:
+    settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS_PER_USER": 2}
+    door = Door([])
+
+    with door.of_user(1), door.of_user(1):
+        assert closed_with(door.of_user(1)) == 4429
+        with door.of_user(2):
+            pass
+
+    with door.of_user(1), door.of_user(1):
+        pass
+
+
+def test_an_address_has_as_many_as_there_may_be_until_a_host_says_how_many(
+    settings: Settings,
+) -> None:
+    door = Door([])
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(door.from_address("10.0.0.1"))
+
+    settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS_PER_ADDRESS": 1}
+
+    with door.from_address("10.0.0.1"), door.from_address("10.0.0.2"):
+        assert closed_with(door.from_address("10.0.0.1")) == 4429
+
+
+def test_who_comes_without_an_address_shares_none(settings: Settings) -> None:
+    settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS_PER_ADDRESS": 1}
+    door = Door([])
+
+    with door.from_address(""), door.from_address(""):
+        pass  # as all do behind a proxy on a Unix socket

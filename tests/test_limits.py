@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import OpenEmbedded
+from tests.harness.app_server import KINDS, Kind
+from tests.harness.listener import Listener
 from tests.harness.site import Site
 
 pytestmark = pytest.mark.servers
@@ -30,6 +33,10 @@ DEEP = '{"type":"heartbeat","data":{"x":' + "[" * 20 + "]" * 20 + "}}"
         ('{"type":"heartbeat","data":{"position":NaN}}', "bad_json"),
         ('{"type":"heartbeat","type":"heartbeat"}', "bad_json"),
         ('{"type":"heartbeat","data":{"current_page":"\\ud800"}}', "bad_json"),
+        (
+            json.dumps({"type": "heartbeat", "data": dict.fromkeys(map(str, range(101)))}),
+            "bad_json",
+        ),
         ('{"type":"__class__"}', "unknown_type"),
         ('{"type":"heartbeat","data":{"position":"x"}}', "bad_data"),
     ],
@@ -94,3 +101,41 @@ async def test_a_flood_is_told_to_slow_down_and_then_closed_with_4429(site: Site
     assert len(refused) == 100
     assert 20 <= len(answered) <= 30
     assert not {frame["ref"] for frame in refused} & {frame["ref"] for frame in answered}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_user_has_so_many_sockets_and_says_so_much_with_all_of_them(
+    embedded: OpenEmbedded, kind: Kind
+) -> None:
+    site = embedded(
+        kind,
+        env={
+            "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "2",
+            "WEBSOCKET_USER_FRAMES_BURST": "20",
+            "WEBSOCKET_USER_FRAMES_PER_SECOND": "0.001",
+            "WEBSOCKET_MAX_UNAUTHENTICATED": "1",
+        },
+    )
+    async with site.listen("nurse") as one, site.listen("nurse") as two:
+        await one.next("welcome")
+        await two.next("welcome")
+        async with site.listen("nurse") as third:
+            assert await third.closed() == 4429
+        async with site.listen("viewer") as other:
+            await other.ask("heartbeat")
+        for _ in range(12):
+            await one.ask("heartbeat")
+        for _ in range(8):
+            await two.ask("heartbeat")
+
+        await two.send({"type": "heartbeat", "data": {}, "ref": "beyond"})
+        refused = await two.next("error")
+
+    assert refused["data"]["code"] == "rate_limited"
+    assert refused["ref"] == "beyond"
+    async with site.listen("nurse") as again:
+        await again.next("welcome")
+    async with Listener.open(site.server, token=None, how="query") as stranger:
+        async with Listener.open(site.server, token=None, how="query") as another:
+            assert await another.closed() == 4513
+        assert stranger.frames == []

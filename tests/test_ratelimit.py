@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_realtime.ratelimit import TokenBucket
+from scheduler_realtime.ratelimit import Buckets, TokenBucket
 
 
 class Clock:
@@ -63,3 +63,25 @@ def test_no_rhythm_of_asking_gets_more_than_the_burst_and_the_rate(steps: list[f
         got += taken(bucket, 10)
 
     assert got <= 5 + 2 * (clock.now - 100) + 1e-6
+
+
+def test_each_key_has_a_bucket_of_its_own() -> None:
+    buckets = Buckets(2, 1, clock=Clock())
+
+    assert [buckets.take("ada") for _ in range(3)] == [True, True, False]
+    assert buckets.take("eve")
+
+
+def test_a_bucket_is_kept_until_it_is_full_again_and_no_longer() -> None:
+    clock = Clock()
+    buckets = Buckets(2, 1, clock=clock)
+    for user in range(100):
+        buckets.take(user)
+    buckets.take("ada")
+    buckets.take("ada")
+
+    clock.now += 1
+    buckets.take("eve")
+
+    assert len(buckets) == 2
+    assert [buckets.take("ada") for _ in range(2)] == [True, False]

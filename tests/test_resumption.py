@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from scheduler_realtime import catching_up, log
-from tests.harness.house import House, row
+from scheduler_realtime.ratelimit import Buckets
+from tests.harness.house import House, identity, row
 from tests.harness.line import until
 from tests.harness.listener import Frame, Listener
 from tests.harness.site import Site
@@ -155,3 +156,31 @@ async def test_a_server_answers_every_wish_and_goes_on_live(
 def reasons(frames: list[Frame]) -> list[Any]:
     """Of the resyncs that were said."""
     return [frame["data"]["reason"] for frame in frames if frame["type"] == "resync"]
+
+
+async def test_who_resumes_too_often_reads_afresh_and_goes_on_live(
+    house: House,
+) -> None:
+    house.hub.door.replays = Buckets(2, 0.01)
+    house.publish_more(3)
+    await house.told()
+    query = f"since=1&epoch={house.epoch}"
+
+    seats = [await house.join(query=query) for _ in range(3)]
+    other = await house.join(query=query, who=identity(user_id=2))
+    house.publish_more(1)
+    await house.told()
+
+    said = [each.frames[0]["data"] for each in [*seats, other]]
+    assert [each["recovered"] for each in said] == [True, True, False, True]
+    assert said[2]["reason"] == "too_many"
+    assert seats[2].types[:2] == ["welcome", "resync"]
+    assert seats[2].positions == [4]
+
+
+async def test_who_does_not_resume_is_not_counted(house: House) -> None:
+    house.hub.door.replays = Buckets(1, 0.01)
+
+    seats = [await house.join() for _ in range(3)]
+
+    assert [each.frames[0]["data"]["recovered"] for each in seats] == [None] * 3

@@ -17,6 +17,16 @@ KINDS: tuple[Kind, ...] = ("daphne", "uvicorn")
 APPLICATION = "project.asgi:application"
 
 
+MANY = {
+    "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "5000",
+    "WEBSOCKET_USER_FRAMES_BURST": "50000",
+    "WEBSOCKET_USER_FRAMES_PER_SECOND": "50000",
+    "WEBSOCKET_REPLAYS_PER_MINUTE": "50000",
+    "WEBSOCKET_MAX_UNAUTHENTICATED": "1000",
+}
+"""Limits far off: a few logins open all the sockets of a test, and come back with all of them."""
+
+
 def project_environment(
     database_url: str, redis_url: str | None, prefix: str = "", **extra: str
 ) -> dict[str, str]:
@@ -29,7 +39,7 @@ def project_environment(
         for key, value in os.environ.items()
         if key != "REDIS_URL" and not key.startswith(("WEBSOCKET_", "TEST_"))
     }
-    ours |= {
+    ours |= MANY | {
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "DATABASE_URL": database_url,
         "CHANNEL_PREFIX": prefix,
