@@ -14,7 +14,8 @@ from .conf import conf
 class Item:
     """Something to write. `text` is asked at the last moment, and may say None: nothing.
 
-    `is_ephemeral` items are the first to go when there is no room. `kind` is the type of a
+    `is_ephemeral` items are the first to go when there is no room; an `is_urgent` one is put ahead
+    of those that wait last. `kind` is the type of a
     message, None for a control frame, which nobody counts. `since` is when the message was
     written, in Unix seconds by the database's clock, where it is to be told how long it took.
     """
@@ -22,6 +23,7 @@ class Item:
     text: Callable[[], str | None]
     size: int
     is_ephemeral: bool = False
+    is_urgent: bool = False
     kind: str | None = None
     is_replay: bool = False
     since: float | None = None
@@ -83,8 +85,14 @@ class Backlog:
             counters.count("dropped", item.kind)
 
     def put(self, item: Item) -> None:
-        """Add an item behind all others."""
-        self.items.append(item)
+        """Add an item behind all others; an urgent one goes before the ephemeral ones at the end.
+
+        No further: between two replies it matters what came first.
+        """
+        place = len(self.items)
+        while item.is_urgent and place and self.items[place - 1].is_ephemeral:
+            place -= 1
+        self.items.insert(place, item)
         self._bytes += item.size
 
     def put_ahead(self, item: Item) -> None:

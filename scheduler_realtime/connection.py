@@ -125,6 +125,7 @@ class Connection:
         return Item(
             text=partial(self._text, row, self.epoch, mark),
             size=len(row.body),
+            is_urgent=row.type == EmergencyAlert.type,
             kind=None if row.type == RESYNC else row.type,
             is_replay=is_replay,
             since=row.written_at if mark is None else None,

@@ -125,3 +125,31 @@ async def test_latency_goes_by_the_databases_clock(
 
     assert counters.snapshot().latency_sum < 60
     assert time.time() - late.written_at > 3000
+
+
+async def test_an_alert_passes_the_ephemeral_frames_that_wait_but_no_reply(box: Box) -> None:
+    await stall(box)
+    box.fill("tick", is_ephemeral=True)
+    box.fill("reply")
+    box.fill("tock", is_ephemeral=True)
+    box.mailbox.put(Item(text=lambda: "alert", size=5, is_urgent=True))
+    box.line.read_on()
+
+    await box.says("held", "tick", "reply", "alert", "tock")
+
+
+async def test_an_alert_of_the_log_passes_what_is_worth_only_its_moment(house: House) -> None:
+    seat = await house.join()
+    seat.line.stall()
+    house.publish_more(1)
+    await house.told()
+    for number in range(3):
+        frame = {"type": "x", "data": {"n": number}}
+        house.hub.ephemera.hear({"group": "everyone", "frame": frame}, house.hub.groups.members)
+    house.publish(row(2, "emergency_alert"), row(3))
+    await house.told()
+    seat.line.read_on()
+
+    await until(lambda: 3 in seat.positions)
+    types = [each for each in seat.types if each != "welcome"]
+    assert types[:3] == ["system_notification", "emergency_alert", "x"]

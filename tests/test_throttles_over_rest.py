@@ -44,6 +44,32 @@ def test_all_other_requests_of_a_user_are_counted_together() -> None:
     assert ask("POST", "ticket", who=who).status_code == 201
 
 
+ALERT = {
+    "type": "emergency_alert",
+    "data": {
+        "emergency_id": "1",
+        "emergency_type": "fire",
+        "priority": "immediate",
+        "description": "Room 2",
+    },
+}
+
+
+def test_an_emergency_alert_is_never_throttled_of_whom_may_send_one() -> None:
+    who = person("who", "broadcast_message", "send_emergency_alert")
+    other = person("other", "broadcast_message")
+    for _ in range(60):
+        ask("POST", "broadcast", who=who, body="{")
+        ask("POST", "broadcast", who=other, body="{")
+
+    alerts = [ask("POST", "broadcast", who=who, body=ALERT) for _ in range(3)]
+
+    assert [answer.status_code for answer in alerts] == [201] * 3
+    check_throttled(ask("POST", "broadcast", who=who, body=NOTE))
+    check_throttled(ask("POST", "broadcast", who=who, body="{"))
+    check_throttled(ask("POST", "broadcast", who=other, body=ALERT))
+
+
 def check_throttled(answer: HttpResponse) -> None:
     assert answer.status_code == 429
     assert 0 < int(answer["Retry-After"]) <= 60
