@@ -61,6 +61,12 @@ class Road(Protocol):
     ready: asyncio.Event
 
 
+class Door(Protocol):
+    """What counts who may still come in."""
+
+    elsewhere: int
+
+
 class House(Protocol):
     """What attendance needs of its hub."""
 
@@ -70,6 +76,8 @@ class House(Protocol):
     def roster(self) -> Roster: ...
     @property
     def road(self) -> Road: ...
+    @property
+    def door(self) -> Door: ...
 
 
 class Attendance:
@@ -212,6 +220,8 @@ class Attendance:
     async def _look(self) -> None:
         self._house.roster.look()
         self._house.roster.see(await books.run(self.register.look))
+        if conf().MAX_CONNECTIONS_TOTAL is not None:
+            self._house.door.elsewhere = await books.run(self.register.count_elsewhere)
 
     async def _sweep(self) -> None:
         now = self._loop.time()

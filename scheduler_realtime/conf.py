@@ -68,6 +68,10 @@ class Conf:
     MAX_CONNECTIONS: int = 1000
     """Sockets one process takes; the next is closed with 4513."""
 
+    MAX_CONNECTIONS_TOTAL: int | None = None
+    """Sockets all processes take together; the next is closed with 4513. Each counts the others' every
+    2 s, and never at a handshake: a rush may go beyond it by what came meanwhile. None: no such limit."""
+
     MAX_CONNECTIONS_PER_USER: int = 10
     """Sockets one user may have in one process; the next is closed with 4429. Somebody with a
     phone, two screens and some tabs has six."""

@@ -19,7 +19,7 @@ class Door:
     """Counts the sockets on their way in. Belongs to one event loop; `inside` are those that are in.
 
     `frames` and `replays` are what each user may still do here, with however many sockets, and
-    whenever they were opened.
+    whenever they were opened. `elsewhere` is how many sockets other processes have, as was seen last.
     """
 
     def __init__(self, inside: Sized) -> None:
@@ -27,6 +27,7 @@ class Door:
         self._entering = 0
         self._strangers: set[asyncio.Timeout] = set()
         self._is_shut = False
+        self.elsewhere = 0
         self._of_users: Counter[Key] = Counter()
         self._of_addresses: Counter[str] = Counter()
         limits = conf()
@@ -47,7 +48,10 @@ class Door:
         """Raise `TokenRejected`, with the code to close with, where no other socket is taken."""
         if self._is_shut:
             raise TokenRejected("The server is about to end.", close_code=close_codes.DRAINING)
-        if len(self._inside) + self._entering >= conf().MAX_CONNECTIONS:
+        limits, here = conf(), len(self._inside) + self._entering
+        total = limits.MAX_CONNECTIONS_TOTAL
+        is_full = total is not None and here + self.elsewhere >= total
+        if is_full or here >= limits.MAX_CONNECTIONS:
             raise _full()
 
     @contextlib.contextmanager

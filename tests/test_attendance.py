@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from scheduler_realtime import attendance, close_codes
 from scheduler_realtime.presence import Device
@@ -272,3 +273,16 @@ def scope(**facts: Any) -> dict[str, Any]:
 )
 def test_a_device_is_what_the_server_says_of_it_in_one_line(given: Any, device: Device) -> None:
     assert Device.of(given) == device
+
+
+async def test_sockets_elsewhere_are_counted_only_where_there_is_a_total(
+    house: House, settings: Settings
+) -> None:
+    house.register.elsewhere = 7
+    await house.hub.attendance.turn(is_round=True)
+    assert house.hub.door.elsewhere == 0
+
+    settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS_TOTAL": 100}
+    await house.hub.attendance.turn(is_round=True)
+
+    assert house.hub.door.elsewhere == 7

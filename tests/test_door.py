@@ -141,3 +141,18 @@ def test_who_comes_without_an_address_shares_none(settings: Settings) -> None:
 
     with door.from_address(""), door.from_address(""):
         pass  # as all do behind a proxy on a Unix socket
+
+
+async def test_who_is_inside_elsewhere_counts_where_there_is_a_total(settings: Settings) -> None:
+    settings.SCHEDULER_REALTIME = {"MAX_CONNECTIONS_TOTAL": 5}
+    door = Door(["somebody"])
+    door.elsewhere = 3
+    door.check()
+
+    door.elsewhere = 4
+
+    with pytest.raises(TokenRejected) as refused:
+        door.check()
+    assert refused.value.close_code == 4513
+    settings.SCHEDULER_REALTIME = {}
+    door.check()

@@ -1,12 +1,13 @@
 """What a client may not do on real servers: bad frames, large ones, and too many."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import OpenEmbedded
-from tests.harness.app_server import KINDS, Kind
+from tests.conftest import OpenClustered, OpenEmbedded
+from tests.harness.app_server import KINDS, AppServer, Kind
 from tests.harness.listener import Listener
 from tests.harness.site import Site
 
@@ -139,3 +140,30 @@ async def test_a_user_has_so_many_sockets_and_says_so_much_with_all_of_them(
         async with Listener.open(site.server, token=None, how="query") as another:
             assert await another.closed() == 4513
         assert stranger.frames == []
+
+
+async def test_no_more_sockets_are_taken_than_all_processes_together_may_have(
+    clustered: OpenClustered,
+) -> None:
+    site = clustered("uvicorn", "daphne", env={"WEBSOCKET_MAX_CONNECTIONS_TOTAL": "2"})
+    one, two = site.servers
+    async with site.listen("nurse", server=one) as first, site.listen("nurse", server=one) as more:
+        await first.next("welcome")
+        await more.next("welcome")
+
+        async with asyncio.timeout(10):
+            code = None
+            while code is None:  # the other process is told within its round
+                code = await refusal(site, two)
+
+    assert code == 4513
+
+
+async def refusal(site: Site, server: AppServer) -> int | None:
+    """What a socket that opens there is closed with, or None where it is welcome."""
+    async with site.listen("viewer", server=server) as ear:
+        try:
+            await ear.next("welcome")
+        except AssertionError:
+            return await ear.closed()
+    return None

@@ -219,3 +219,14 @@ def test_a_deleted_users_presence_goes_with_the_user() -> None:
 
     assert not Presence.objects.exists()
     assert not Connection.objects.exists()
+
+
+def test_a_node_counts_the_sockets_of_all_others() -> None:
+    one, two, three = Desk(), Desk(), Desk()
+    one.open(1, 2)
+    two.open(1)
+    three.open(3, 4)
+    three.close(4)
+
+    assert one.register.count_elsewhere() == 2
+    assert two.register.count_elsewhere() == 3

@@ -110,6 +110,13 @@ class Register:
         self._known = {row: self._known.get(row) or person_of(row) for row in rows}
         return {person.user_id: person for person in self._known.values()}
 
+    def count_elsewhere(self) -> int:
+        """How many sockets other nodes have; those of one that died, until it is found dead."""
+        table = sockets()
+        key = table.value("node_id", self._node_id)
+        rows = table.ask(f"SELECT COUNT(*) FROM {table.name} WHERE node_id <> %s", [key])  # noqa: S608
+        return int(flat(rows)[0])
+
     def sweep(self, *, thorough: bool) -> None:
         """Remove what is dead, of all nodes, and say who is gone."""
         sweeping.sweep(thorough=thorough, judge=self._node_id)

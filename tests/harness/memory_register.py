@@ -20,6 +20,7 @@ class MemoryRegister:
         self.has_signed_off = False
         self.sweeps = 0
         self.renewals: list[str] = []
+        self.elsewhere = 0
 
     def write(self, batch: Batch) -> Outcome | None:
         if self.faults:
@@ -42,6 +43,9 @@ class MemoryRegister:
 
     def look(self) -> Mapping[int | str, Person]:
         return dict(self.people)
+
+    def count_elsewhere(self) -> int:
+        return self.elsewhere
 
     def sweep(self, *, thorough: bool) -> None:
         self.sweeps += 1
