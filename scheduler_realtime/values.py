@@ -24,11 +24,6 @@ def _text(value: Any) -> Any:
     return str(plain(value))
 
 
-def _clean(value: Any) -> Any:
-    text = _text(value)
-    return clean(text) if isinstance(text, str) else text
-
-
 def _clean_line(value: Any) -> Any:
     text = _text(value)
     return clean_line(text) if isinstance(text, str) else text
@@ -54,10 +49,10 @@ def _day(text: str) -> str:
 
 
 KeyValue = Annotated[Key, BeforeValidator(_key)]
-Text = Annotated[str, BeforeValidator(_clean), Field(max_length=LONGEST)]
-"""Several lines, as long as somebody reads."""
+Text = Annotated[str, BeforeValidator(_text), Field(max_length=LONGEST), AfterValidator(clean)]
+"""Several lines, as long as somebody reads. What counts is how long it was as it was written."""
 
-Line = Annotated[str, BeforeValidator(_clean_line), Field(max_length=LONGEST)]
+Line = Annotated[str, BeforeValidator(_text), Field(max_length=LONGEST), AfterValidator(clean_line)]
 """A text of one line, such as a title."""
 
 Name = Annotated[str, BeforeValidator(_clean_line), Field(max_length=255)]

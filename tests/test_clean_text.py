@@ -14,8 +14,11 @@ from scheduler_realtime import broadcast_emergency_alert, log, send_system_notif
 from scheduler_realtime.clean_text import LONGEST, clean, clean_line, cleaned, cut, is_clean
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.log import Draft
+from scheduler_realtime.session import Session
 from scheduler_realtime.testing import heard_by, pump
 from scheduler_realtime.wire import dumps, dumps_clean
+from tests.harness.house import House, identity
+from tests.harness.line import until
 from tests.harness.markup import CORPUS
 
 
@@ -143,6 +146,39 @@ def test_a_verb_refuses_more_than_anybody_reads() -> None:
         broadcast_emergency_alert(
             emergency_id="1", emergency_type="t", priority="high", description="x" * 2001
         )
+
+
+@pytest.mark.django_db
+def test_what_counts_is_how_long_a_text_was_as_it_was_written() -> None:
+    message = send_system_notification(title="t", message="<b>" + "x" * (LONGEST - 3))
+
+    assert message is not None
+    assert json.loads(message.body)["message"].startswith("< b>x")
+
+
+@pytest.mark.django_db
+def test_a_link_that_a_page_might_take_for_markup_is_refused() -> None:
+    for url in ("/<b>", "/?q=&lt;b&gt;"):
+        with pytest.raises(InvalidMessage, match="%3C"):
+            send_system_notification(
+                title="t", message="m", action_items=[{"label": "Show", "url": url}]
+            )
+
+
+async def test_what_third_parties_and_clients_say_is_told_clean(house: House) -> None:
+    seat = await house.join(who=identity())
+    talk = Session(house.hub, seat.connection)
+
+    frame = {"type": "x", "data": {"n": "<b>"}}
+    house.hub.ephemera.hear({"group": "everyone", "frame": frame}, house.hub.groups.members)
+    await talk.receive({"text": '{"type": "<img src=x>"}'})
+    said = {"current_page": "/<b>\u202e\n/x"}
+    await talk.receive({"text": dumps({"type": "heartbeat", "data": said})})
+    await until(lambda: "heartbeat_ack" in seat.types)
+
+    assert seat.last("x")["data"] == {"n": "< b>"}
+    assert "'< img src=x>'" in seat.last("error")["data"]["detail"]
+    assert seat.connection.current_page == "/< b> /x"
 
 
 @pytest.mark.django_db

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from scheduler_realtime.clean_text import clean_line, cleaned
 from scheduler_realtime.log import PAGE
 from scheduler_realtime.schemas import KEY, LOGGED
 from scheduler_realtime.wire import plain, utc_text
@@ -58,23 +59,31 @@ class TextListField(serializers.ListField):
     """A list that its column has as a JSON text."""
 
     def to_representation(self, data: Any) -> Any:
-        """The list itself."""
-        return super().to_representation(json.loads(data))
+        """The list itself, its texts clean."""
+        return super().to_representation(cleaned(json.loads(data)))
 
 
 class TextDictField(serializers.DictField):
     """An object that its column has as a JSON text."""
 
     def to_representation(self, value: Any) -> Any:
-        """The object itself."""
-        return super().to_representation(json.loads(value))
+        """The object itself, its texts clean."""
+        return super().to_representation(cleaned(json.loads(value)))
+
+
+class LineField(serializers.CharField):
+    """A name of the host's, told clean as on the socket."""
+
+    def to_representation(self, value: Any) -> str:
+        """In one line."""
+        return clean_line(str(value))
 
 
 class ReceiptSerializer(serializers.Serializer):
     """Who got a message, and when; `delivered_at` is null where only that it was read is known."""
 
     user_id = KeyField(source="pk")
-    username = serializers.CharField(source="get_username")
+    username = LineField(source="get_username")
     delivered_at = MomentField(allow_null=True)
     acknowledged_at = MomentField(allow_null=True)
 

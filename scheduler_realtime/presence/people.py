@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from scheduler_realtime.clean_text import clean
+
 ADDRESS_LENGTH: Final = 64
 USER_AGENT_LENGTH: Final = 200
 
@@ -27,7 +29,7 @@ class Device:
         agent = next((value for name, value in headers if name == b"user-agent"), b"")
         return cls(
             address=_printable(str(address or ""))[:ADDRESS_LENGTH],
-            user_agent=_printable(agent.decode("latin-1"))[:USER_AGENT_LENGTH],
+            user_agent=clean(_printable(agent.decode("latin-1")))[:USER_AGENT_LENGTH],
         )
 
 
