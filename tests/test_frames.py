@@ -254,3 +254,10 @@ def test_what_is_addressed_to_oneself_is_never_narrowed_away() -> None:
     message = row(ONE, scope_text=dumps(SCOPE), groups=frozenset({"user.7"}))
 
     assert wants(message, rooms=["9"])
+
+
+def test_what_was_written_before_texts_were_clean_is_told_clean() -> None:
+    message = row(ONE | {"changes": {"status": "<b>\u202ebold"}})
+
+    assert heard(message)["data"]["changes"] == {"status": "< b>bold"}
+    assert heard(message, mark="early")["data"]["changes"] == {"status": "< b>bold"}

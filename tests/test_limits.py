@@ -112,6 +112,7 @@ async def test_a_user_has_so_many_sockets_and_says_so_much_with_all_of_them(
         kind,
         env={
             "WEBSOCKET_MAX_CONNECTIONS_PER_USER": "2",
+            "WEBSOCKET_MAX_CONNECTIONS_PER_ADDRESS": "4",
             "WEBSOCKET_USER_FRAMES_BURST": "20",
             "WEBSOCKET_USER_FRAMES_PER_SECOND": "0.001",
             "WEBSOCKET_MAX_UNAUTHENTICATED": "1",
@@ -122,8 +123,11 @@ async def test_a_user_has_so_many_sockets_and_says_so_much_with_all_of_them(
         await two.next("welcome")
         async with site.listen("nurse") as third:
             assert await third.closed() == 4429
-        async with site.listen("viewer") as other:
+        async with site.listen("viewer") as other, site.listen("surgeon") as fourth:
             await other.ask("heartbeat")
+            await fourth.ask("heartbeat")
+            async with site.listen("admin") as fifth:
+                assert await fifth.closed() == 4429
         for _ in range(12):
             await one.ask("heartbeat")
         for _ in range(8):
