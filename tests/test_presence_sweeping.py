@@ -109,6 +109,22 @@ def test_a_node_whose_lease_was_swept_writes_nothing_until_it_registers_everythi
     assert Presence.objects.get().left_at is None
 
 
+def test_who_moved_on_from_a_frozen_node_is_here_once_it_has_thawed_and_lost_them() -> None:
+    frozen, other = Desk(), Desk()
+    visit = frozen.open(1, current_page="/board").here[0].visit
+    frozen.dies(ago=10)
+    other.open(1, current_page="/rooms")
+    presence.sweep()
+
+    thawed = frozen.write(is_all=True, arrived=tuple(frozen.sockets))
+    closed = frozen.close(1)
+
+    assert here(thawed) == here(closed) == []
+    (row,) = Presence.objects.all()
+    assert (str(row.visit), row.left_at, row.current_page) == (visit, None, "/rooms")
+    assert str(Connection.objects.get().pk) == other.sockets[0].id
+
+
 def test_whose_own_lease_has_ended_judges_nobody() -> None:
     one, two = Desk(), Desk()
     one.open(1)
