@@ -25,6 +25,7 @@ from .identity import Identity
 from .log import Row
 from .presence import Device
 from .reporting import Reporter
+from .rights import Rights
 from .road import Road
 from .roster import Roster
 from .servers import Send
@@ -51,6 +52,7 @@ class Hub:
         self.ephemera = Ephemera()
         self.road = Road(self)
         self.deliveries = Deliveries(self.road)
+        self.rights = Rights(self)
         self._dashboards = Dashboards(self)
         self._watch = Watch(self)
         self._courier = Courier()
@@ -72,6 +74,7 @@ class Hub:
             self._courier.run(),
             self._listening.run(),
             self._watch.run(),
+            self.rights.run(),
             self.deliveries.run(),
             self.attendance.run(),
             lease.keep(self),
@@ -159,6 +162,7 @@ class Hub:
         else:
             connection.is_live = True
         self.attendance.join(connection, device)
+        self.rights.check(connection)
 
     def leave(self, connection: Connection) -> None:
         """Let a socket go. Safe to call twice."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.contrib.auth import get_backends, get_user_model
@@ -14,7 +15,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Vali
 from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
-from . import close_codes, pacing, presence
+from . import close_codes, pacing, presence, revocation
 from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
 from .clean_text import clean_line
 from .conf import conf
@@ -40,16 +41,24 @@ _WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a valid access token says. `expires_at` is in Unix seconds."""
+    """What a valid access token says. `expires_at` and `issued_at` are in Unix seconds.
+
+    `session_mark` is of a ticket that a session got, instead of a token: see `mark_of_session`.
+    """
 
     user_key: Any
     expires_at: float
     password_mark: str | None
+    issued_at: float | None = None
+    session_mark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who is at a socket. Immutable: what changes is another identity for the same socket."""
+    """Who is at a socket. Immutable: what changes is another identity for the same socket.
+
+    By `password_mark` it is seen that the password is another one, whatever the token says of it.
+    """
 
     user_id: int | str
     username: str
@@ -58,6 +67,7 @@ class Identity:
     is_cleared: bool
     is_active: bool
     claims: Claims
+    password_mark: str | None = field(default=None, compare=False, repr=False)
 
 
 Holders = Mapping[str, frozenset[Any] | None]
@@ -83,24 +93,40 @@ def claims_in(token: Mapping[str, Any]) -> Claims:
     """What a token says whose signature was checked. Raises `KeyError`, `ValueError`, `TypeError`."""
     from rest_framework_simplejwt.settings import api_settings
 
-    mark = token.get(api_settings.REVOKE_TOKEN_CLAIM)
+    mark, issued_at = token.get(api_settings.REVOKE_TOKEN_CLAIM), token.get("iat")
     return Claims(
         user_key=_user_key(token[api_settings.USER_ID_CLAIM]),
         expires_at=float(token["exp"]),
         password_mark=None if mark is None else str(mark),
+        issued_at=None if issued_at is None else float(issued_at),
     )
 
 
-def claims_of(user: Any, *, until: float) -> Claims:
-    """What a token of this user would say that ends at this Unix second."""
+def claims_of(user: Any, *, until: float, session_key: str | None = None) -> Claims:
+    """What a token of this user would say that ends at this Unix second, or with this session."""
     from rest_framework_simplejwt.settings import api_settings
-    from rest_framework_simplejwt.utils import get_md5_hash_password
 
     key = (
         user.pk if api_settings.USER_ID_FIELD == "pk" else getattr(user, api_settings.USER_ID_FIELD)
     )
-    mark = get_md5_hash_password(user.password) if api_settings.CHECK_REVOKE_TOKEN else None
-    return Claims(user_key=plain(key), expires_at=until, password_mark=mark)
+    mark = _password_mark(user) if api_settings.CHECK_REVOKE_TOKEN else None
+    session_mark = None if session_key is None else mark_of_session(session_key)
+    return Claims(
+        user_key=plain(key), expires_at=until, password_mark=mark, session_mark=session_mark
+    )
+
+
+def mark_of_session(session_key: str) -> str:
+    """What names a session where its key, which is as good as a password, must not stand."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def _password_mark(user: Any) -> str | None:
+    """What a token would say of the password; None for a user model that has none."""
+    from rest_framework_simplejwt.utils import get_md5_hash_password
+
+    password = getattr(user, "password", None)
+    return None if password is None else get_md5_hash_password(password)
 
 
 def token_for(user: Any, *, lifetime: dt.timedelta) -> str:
@@ -130,8 +156,9 @@ def _unavailable() -> TokenRejected:
 def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     """The users behind claims, in four queries where Django's own tables decide everything.
 
-    In five where `PRESENCE_VISIBLE_TO` is a permission. None for a user that does not exist, or whose password is not the token's any more; left out
-    is whom the host's own code failed for. Blocks on the database: for the books thread.
+    One more where `PRESENCE_VISIBLE_TO` is a permission, and one where simplejwt has its blacklist.
+    None for a user that does not exist, has logged out, or whose password is not the token's any
+    more; left out is whom the host's own code failed for. Blocks on the database: for the books thread.
     """
     from rest_framework_simplejwt.settings import api_settings
 
@@ -148,10 +175,13 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     keys = [user.pk for user in users.values()]
     asked_for = (CLEARANCE, *_watchers())
     holders = {permission: _holders(permission, keys) for permission in asked_for}
+    logouts = revocation.logouts(keys)
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
         try:
-            found[claim] = _identity(users.get(value), claim, holders)
+            user = users.get(value)
+            is_over = user is None or _is_revoked(user, claim, logouts.get(user.pk))
+            found[claim] = None if is_over else identity_of(user, claim, holders)
         except Error:
             raise
         except Exception:
@@ -172,17 +202,13 @@ def value_in(column: Any, key: int | str) -> Any:
     return value
 
 
-def _identity(user: Any, claims: Claims, holders: Holders) -> Identity | None:
+def _is_revoked(user: Any, claims: Claims, logout: revocation.Logout | None) -> bool:
     from rest_framework_simplejwt.settings import api_settings
-    from rest_framework_simplejwt.utils import get_md5_hash_password
 
-    if user is None:
-        return None
-    if api_settings.CHECK_REVOKE_TOKEN and (
-        claims.password_mark != get_md5_hash_password(user.password)
-    ):
-        return None
-    return identity_of(user, claims, holders)
+    if api_settings.CHECK_REVOKE_TOKEN and claims.password_mark != _password_mark(user):
+        return True
+    # A session's ticket says nothing of when a token was issued, and outlives every token.
+    return logout is not None and claims.issued_at is not None and logout.ends(claims.issued_at)
 
 
 def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNKNOWN) -> Identity:
@@ -199,6 +225,7 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
         is_cleared=_has(user, CLEARANCE, holders),
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
+        password_mark=_password_mark(user),
     )
 
 
@@ -259,10 +286,21 @@ def _holders(permission: str, keys: Collection[Any]) -> frozenset[Any] | None:
 def admitted(identity: Identity | None) -> Identity:
     """The identity, if it may hold a socket open. Raises `TokenRejected` with the close code."""
     if identity is None:
-        raise _unauthenticated("The token's user does not exist, or its password has changed.")
+        raise _unauthenticated("The token's user does not exist, or it was revoked.")
     if not identity.is_active:
         raise TokenRejected("The user is inactive.", close_code=close_codes.FORBIDDEN)
     return identity
+
+
+def readmitted(before: Identity, identity: Identity | None) -> Identity:
+    """The identity, if a socket that was opened as `before` may stay. Raises likewise.
+
+    A new password ends it also where tokens do not tell whether their password is the user's.
+    """
+    known = admitted(identity)
+    if before.password_mark is not None and before.password_mark != known.password_mark:
+        raise _unauthenticated("The user's password has changed.")
+    return known
 
 
 def _look_up(claims: list[Claims]) -> dict[Claims, Identity | None]:

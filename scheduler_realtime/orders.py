@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 
 from . import close_codes, log
@@ -19,12 +19,24 @@ _DISCONNECT: Final = "disconnect"
 CANARY: Final = "canary"
 """The order, and the control frame by which a hub carries it out."""
 _CANCEL: Final = "cancel"
+_LOOK_UP: Final = "look_up"
+_END_SESSION: Final = "end_session"
+
+
+class Doubts(Protocol):
+    """What an order about somebody's rights needs."""
+
+    def doubt(self, users: Collection[Key] | None, *, after: float = 0) -> None: ...
+    def end_session(self, mark: str) -> None: ...
 
 
 class House(Protocol):
     """What an order needs of the hub that carries it out."""
 
     connections: set[Connection]
+
+    @property
+    def rights(self) -> Doubts: ...
 
 
 def disconnect(connection_ids: Iterable[str]) -> None:
@@ -50,6 +62,20 @@ def cancel(optimization_id: str, user_id: Key) -> None:
     log.append([_order(_CANCEL, optimization_id=optimization_id, user_id=user_id)])
 
 
+def look_up(users: Iterable[Key] | None, *, after: float = 0, using: str | None = None) -> None:
+    """Have these users, or everybody, looked up again on every node, so many seconds later.
+
+    In the transaction in progress on `using`, which must be the log's own database.
+    """
+    named = None if users is None else sorted(set(users), key=str)
+    log.append([_order(_LOOK_UP, users=named, after=after)], using=using)
+
+
+def end_session(mark: str) -> None:
+    """Have the sockets closed that this session opened: see `identity.mark_of_session`."""
+    log.append([_order(_END_SESSION, session=mark)])
+
+
 def _order(name: str, *, key: uuid.UUID | None = None, **facts: object) -> Draft:
     data = {"order": name, **facts}
     return Draft(type=CONTROL, data=data, groups=frozenset(), key=key or uuid.uuid4())
@@ -59,14 +85,20 @@ def obey(house: House, row: Row) -> None:
     """Carry out an order in this process. One that is not known here is of a newer node."""
     match row.data:
         case {"order": "disconnect", "connections": list(named)}:
-            for connection in tuple(house.connections):
-                if connection.id in named:
-                    connection.close(close_codes.DISCONNECTED_BY_ADMINISTRATOR)
+            for connection in _named(house, named):
+                connection.close(close_codes.DISCONNECTED_BY_ADMINISTRATOR)
         case {"order": "canary", "connection": str(wanted), "canary": str(key)}:
-            for connection in tuple(house.connections):
-                if connection.id == wanted:
-                    connection.say(CANARY, {"canary": key})
+            for connection in _named(house, [wanted]):
+                connection.say(CANARY, {"canary": key})
+        case {"order": "look_up", "users": (list() | None) as users, "after": int() | float()}:
+            house.rights.doubt(users, after=row.data["after"])
+        case {"order": "end_session", "session": str(mark)}:
+            house.rights.end_session(mark)
         case {"order": "cancel"}:
             pass  # for engines
         case unknown:
             logger.warning("An order of the log is not known here: %r.", unknown.get("order"))
+
+
+def _named(house: House, ids: Collection[object]) -> list[Connection]:
+    return [connection for connection in house.connections if connection.id in ids]

@@ -148,6 +148,7 @@ class Session:
             connection.complain("token_rejected", detail, ref=command.ref)
             return
         self._hub.identify(connection, found)
+        self._hub.rights.check(connection)
         answer = {"token_expires_at": connection.expires_at}
         connection.say("authenticated", answer, command.ref)
 

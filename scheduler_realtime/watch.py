@@ -10,10 +10,10 @@ from typing import Final, Protocol
 
 from django.utils import timezone
 
-from . import books, close_codes, identity
+from . import books, close_codes, identity, rights
 from .conf import conf
 from .connection import Connection
-from .exceptions import TokenRejected
+from .rights import Rights
 from .road import Road
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class House(Protocol):
 
     connections: set[Connection]
     road: Road
+    rights: Rights
 
     def identify(self, connection: Connection, known: identity.Identity) -> None: ...
 
@@ -50,6 +51,7 @@ class Watch:
                 self._line()
                 for connection in tuple(self._hub.connections):
                     self._check(connection)
+                self._hub.rights.close_overdue()
                 await self._look_up()
             except Exception:
                 logger.exception("A round of the watch failed; the next one goes on.")
@@ -94,10 +96,4 @@ class Watch:
         found = await books.run(identity.identities, claims)
         for connection in tuple(self._hub.connections):
             if connection.identity.claims in found:
-                self._apply(connection, found[connection.identity.claims])
-
-    def _apply(self, connection: Connection, known: identity.Identity | None) -> None:
-        try:
-            self._hub.identify(connection, identity.admitted(known))
-        except TokenRejected as refusal:
-            connection.close(refusal.close_code)
+                rights.apply(self._hub, connection, found[connection.identity.claims])

@@ -14,5 +14,9 @@ if backend.name() == "sqlite":
     folder = Path(DATABASES["default"]["NAME"]).parent
     DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite3")}
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.hosts"]
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "rest_framework_simplejwt.token_blacklist",
+    "tests.hosts",
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -63,9 +63,9 @@ def test_whatever_is_no_valid_access_token_is_rejected(make: Any) -> None:
 
 
 def test_an_access_token_says_who_and_until_when() -> None:
-    claims = verify(signed(exp=4_000_000_000))
+    claims = verify(signed(exp=4_000_000_000, iat=5))
 
-    assert claims == Claims(user_key="7", expires_at=4_000_000_000, password_mark=None)
+    assert claims == Claims(user_key="7", expires_at=4_000_000_000, password_mark=None, issued_at=5)
 
 
 def scope(

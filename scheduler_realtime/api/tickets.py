@@ -41,5 +41,6 @@ class TicketViewSet(RealtimeViewSet):
         token: Any = request.auth
         if token is not None:
             return identity.claims_in(token)
-        until = request.session.get_expiry_date().timestamp()
-        return identity.claims_of(request.user, until=until)
+        session = request.session
+        until = session.get_expiry_date().timestamp()
+        return identity.claims_of(request.user, until=until, session_key=session.session_key)

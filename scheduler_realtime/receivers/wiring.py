@@ -6,21 +6,50 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model, user_logged_out
 from django.db import models
 from django.db.models import signals
 from django.dispatch import Signal
 
-from scheduler_realtime import registry
+from scheduler_realtime import registry, revocation
 from scheduler_realtime.binding import ScheduleBinding
 from scheduler_realtime.changes import dependents, links
 from scheduler_realtime.querysets import captures, take_over
 
-from . import deletes, many_to_many, saves, sources, targets
+from . import deletes, many_to_many, people, saves, sources, targets
 
 
 def listen() -> None:
-    """Hear every binding's model from now on, and what its objects depend on."""
+    """Hear every binding's model from now on, what its objects depend on, and the host's users."""
     registry.when_bound(_hear)
+    _hear_users()
+
+
+def _hear_users() -> None:
+    """Hear what changes a user's rights, as far as the user model has it."""
+    user_model = get_user_model()
+    for model in registry.kin(user_model):
+        saves.wrap(model)
+        _connect(signals.post_save, people.on_user_saved, model)
+        _connect(signals.post_delete, people.on_user_deleted, model)
+    for through in people.memberships(user_model):
+        _connect(signals.m2m_changed, people.on_membership_changed, through)
+        if not through._meta.auto_created:
+            _hear_everybodys(through, people.on_everybodys_changed)
+    for model in people.group_models(user_model):
+        _hear_everybodys(model, people.on_group_saved)
+        for through in people.memberships(model):
+            _connect(signals.m2m_changed, people.on_everybodys_changed, through)
+    user_logged_out.connect(people.on_logged_out, dispatch_uid=_uid(people.on_logged_out))
+    if revocation.is_installed():
+        _connect(signals.post_save, people.on_blacklisted, revocation.blacklisted_model())
+
+
+def _hear_everybodys(model: type[models.Model], on_saved: Callable[..., None]) -> None:
+    for each in registry.kin(model):
+        saves.wrap(each)
+        _connect(signals.post_save, on_saved, each)
+        _connect(signals.post_delete, people.on_everybodys_changed, each)
 
 
 def _hear(binding: ScheduleBinding) -> None:
