@@ -79,6 +79,20 @@ async def test_who_lost_a_role_hears_nothing_of_it_from_the_order_on(
     assert seat.positions == [5]
 
 
+async def test_a_socket_in_doubt_is_in_no_group_and_is_promised_nothing(
+    house: House, registry: Registry
+) -> None:
+    registry.may_answer.clear()
+    seat = await house.join()
+
+    order(house, [1])
+    house.publish_more(2)
+    await house.told()
+
+    assert house.hub.groups.members(["user.1", "role.nurse", "everyone"]) == set()
+    assert house.hub.road.promised(seat.connection) == 0
+
+
 async def test_who_lost_nothing_misses_nothing(house: House, registry: Registry) -> None:
     who = identity()
     registry.answer = lambda claims: who

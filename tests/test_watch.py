@@ -98,6 +98,24 @@ async def test_a_role_that_is_found_is_heard_from_then_on(
     assert seat.positions == [1]
 
 
+async def test_a_role_that_nobody_told_was_lost_is_heard_no_more_after_the_interval(
+    house: House, find: Any, settings: Any
+) -> None:
+    settings.SCHEDULER_REALTIME = {"REVALIDATE_INTERVAL": 0.05}
+    who = identity()
+    seat = await house.join(who=who)
+    house.publish_more(1, groups=["role.nurse"])
+    await house.told()
+
+    find(lambda claims: replace(who, groups=frozenset({"everyone", "user.1"})))
+    await until(lambda: "role.nurse" not in house.hub.groups.names())
+    house.publish_more(1, groups=["role.nurse"])
+    house.publish_more(1)
+    await house.told()
+
+    assert seat.positions == [1, 3]
+
+
 async def test_a_database_that_is_out_closes_nobody_and_is_asked_again(
     house: House, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
