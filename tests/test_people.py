@@ -20,7 +20,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from scheduler_realtime import log
 from scheduler_realtime.identity import mark_of_session
 from scheduler_realtime.models import Message
-from scheduler_realtime.receivers import people as room
+from scheduler_realtime.receivers import telling as room
 from tests.harness.child import REPOSITORY
 from tests.test_handshake import PERSONNEL
 
@@ -179,6 +179,37 @@ def test_what_is_rolled_back_is_not_told_and_told_when_it_comes_again(nurse: Use
     assert told() == [[nurse.pk]]
 
 
+def test_who_began_in_the_same_transaction_is_not_told_of(nurse: User) -> None:
+    with transaction.atomic():
+        crowd = [User.objects.create(username=f"user {n}") for n in range(room.NAMED + 1)]
+        ward().user_set.add(*crowd)
+        crowd[0].save()
+        nurse.save()
+
+    assert told() == [[nurse.pk]]
+
+
+def test_who_began_in_a_savepoint_that_was_rolled_back_may_be_somebody_else(nurse: User) -> None:
+    with transaction.atomic():
+        with transaction.atomic():
+            User.objects.create(pk=1234, username="nobody")
+            transaction.set_rollback(True)
+        room.tell_of([1234], "default")
+
+    assert told() == [[1234]]
+
+
+def test_what_is_told_outside_a_savepoint_is_not_told_again_in_it(nurse: User) -> None:
+    with transaction.atomic():
+        nurse.save()
+        with transaction.atomic():
+            nurse.save()
+            transaction.set_rollback(True)
+        nurse.save()
+
+    assert told() == [[nurse.pk]]
+
+
 def test_one_transaction_names_a_user_once(nurse: User) -> None:
     with transaction.atomic():
         nurse.save()
@@ -191,6 +222,7 @@ def test_one_transaction_names_a_user_once(nurse: User) -> None:
 def test_a_transaction_with_many_users_writes_few_orders(nurse: User) -> None:
     number = room.NAMED + 30
     crowd = [User.objects.create(username=f"user {n}") for n in range(number)]
+    connection.run_on_commit = []
 
     with transaction.atomic():
         for user in crowd:
@@ -201,6 +233,7 @@ def test_a_transaction_with_many_users_writes_few_orders(nurse: User) -> None:
 
 def test_many_who_join_a_group_at_once_are_one_order(nurse: User) -> None:
     crowd = [User.objects.create(username=f"user {n}") for n in range(room.NAMED + 1)]
+    connection.run_on_commit = []
 
     ward().user_set.add(*crowd[:3])
     ward().user_set.add(*crowd)
