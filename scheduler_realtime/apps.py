@@ -1,4 +1,4 @@
-"""Wiring: checks, receivers, and the host's `realtime.py` modules. Starts no thread."""
+"""Wiring: checks, masked logs, receivers, and the host's `realtime.py` modules. Starts no thread."""
 
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
@@ -13,8 +13,9 @@ class SchedulerRealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, receivers, registry
+        from . import checks, masking, receivers, registry
 
+        masking.install()
         checks.register_all()
         receivers.listen()
         autodiscover_modules("realtime")
