@@ -54,7 +54,8 @@ class Ephemera:
             frame = _checked(message.get("frame"))
             texts = _texts(frame)
         except (ValueError, TypeError, AttributeError) as error:
-            logger.warning("A realtime.frame of the channel layer reaches nobody: %s.", error)
+            # Its keys are in the text, and may hold line breaks.
+            logger.warning("A realtime.frame of the channel layer reaches nobody: %r.", str(error))
             return
         send = partial(self._send, frame, texts, groups, members)
         if (run := _run_of(frame)) is None:

@@ -185,7 +185,7 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
         except Error:
             raise
         except Exception:
-            logger.exception("Who user %s is could not be told.", claim.user_key)
+            logger.exception("Who user %r is could not be told.", claim.user_key)
     return found
 
 

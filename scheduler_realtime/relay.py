@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -92,8 +93,13 @@ class Relay:
         used = connection.connection
         try:
             return _sequence(affected.complete)
-        except DatabaseError:
+        except DatabaseError as error:
             if connection.connection is not used:
                 raise  # on another one, nobody knows yet whether it leads to the same log
-            logger.exception("Positions could not be given with all details; trying without.")
+            # Without its text: a database quotes the row, and a patient may be in it.
+            logger.error(  # noqa: TRY400
+                "Positions could not be given with all details, for %s; trying without.\n%s",
+                type(error).__qualname__,
+                "".join(traceback.format_tb(error.__traceback__)),
+            )
             return _sequence(_as_written)

@@ -184,7 +184,7 @@ class Roster:
                 try:
                     await self._tell(user)
                 except Exception:
-                    logger.exception("What user %s does could not be told.", user)
+                    logger.exception("What user %r does could not be told.", user)
 
     async def _tell_early(self) -> None:
         early, self._early = self._early, {}

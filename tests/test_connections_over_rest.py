@@ -204,7 +204,7 @@ def test_closing_a_connection_writes_an_order_and_a_line(
     assert order.body == f'{{"order":"disconnect","connections":["{row.pk}"]}}'
     assert order.groups == "[]"
     assert [record.getMessage() for record in caplog.records] == [
-        f"User {boss.pk} disconnected the socket {row.pk}."
+        f"User {boss.pk!r} disconnected the socket {row.pk}."
     ]
 
 

@@ -170,6 +170,18 @@ async def test_a_malformed_frame_reaches_nobody_and_is_logged(
     assert "reaches nobody" in caplog.text
 
 
+async def test_no_key_of_a_malformed_frame_begins_a_line_of_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = {"type": "x", "data": {"a\nERROR forged": float("nan")}}
+
+    house.hub.hear({"type": "realtime.frame", "group": "everyone", "frame": frame})
+    await settled(house)
+
+    assert "forged" in caplog.text
+    assert "\nERROR forged" not in caplog.text
+
+
 @pytest.mark.parametrize("run", [["run"], {"run": 1}, 5, None])
 async def test_a_tick_of_an_odd_run_harms_nobody(house: House, run: Any) -> None:
     seat = await house.join()

@@ -70,6 +70,22 @@ def test_details_that_fail_in_the_database_delay_no_position(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_the_database_quotes_of_a_row_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(entries: Any) -> None:
+        raise DatabaseError(" ".join(["Miriam", "Fuchs"]))
+
+    monkeypatch.setattr(affected, "complete", broken)
+    log.append([draft()])
+
+    Relay().turn()
+
+    assert "with all details, for DatabaseError" in caplog.text
+    assert "Miriam Fuchs" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
 def test_no_position_is_given_on_a_connection_that_nobody_has_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -133,7 +133,7 @@ class ConnectionViewSet(RealtimeListViewSet):
             if found is None:
                 raise Http404
             orders.disconnect([str(found.pk)])
-        logger.info("User %s disconnected the socket %s.", request.user.pk, found.pk)
+        logger.info("User %r disconnected the socket %s.", request.user.pk, found.pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
