@@ -12,10 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from . import log, presence, registry
+from . import deployment, log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
-from .conf import DEFAULTS, Conf, conf, unknown_keys
+from .conf import conf, unknown_keys
 from .querysets import uncaptured
 
 Found = Iterator[checks.CheckMessage]
@@ -37,7 +37,8 @@ def register_all() -> None:
         check_database,
     ):
         checks.register(_listed(check), "scheduler_realtime")
-    checks.register(_listed(check_query_token), "scheduler_realtime", deploy=True)
+    for check in deployment.ALL:
+        checks.register(_listed(check), "scheduler_realtime", deploy=True)
 
 
 def _listed(check: Callable[[], Found]) -> Callable[..., list[checks.CheckMessage]]:
@@ -62,14 +63,6 @@ def _listed(check: Callable[[], Found]) -> Callable[..., list[checks.CheckMessag
         return found
 
     return run
-
-
-def _conf() -> Conf:
-    """The settings, or the defaults where `check_settings` complains about them."""
-    try:
-        return conf()
-    except ImproperlyConfigured:
-        return DEFAULTS
 
 
 def check_settings() -> Found:
@@ -122,7 +115,7 @@ def check_application() -> Found:
 
 def check_layer() -> Found:
     """A channel layer that is missing, or does not reach other processes."""
-    alias = _conf().CHANNEL_LAYER
+    alias = deployment.readable_conf().CHANNEL_LAYER
     layers = getattr(settings, "CHANNEL_LAYERS", None)
     layer = layers.get(alias) if isinstance(layers, Mapping) else None
     backend = layer.get("BACKEND") if isinstance(layer, Mapping) else None
@@ -249,14 +242,4 @@ def check_database() -> Found:
             "SQLite begins its transactions deferred: writers will meet `database is locked`.",
             hint='Set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20} in DATABASES.',
             id="scheduler_realtime.E011",
-        )
-
-
-def check_query_token() -> Found:
-    """What should not be deployed: a credential that proxies log."""
-    if _conf().ALLOW_QUERY_TOKEN:
-        yield checks.Warning(
-            "Sockets may carry their token in the query, where proxies log it.",
-            hint="Set SCHEDULER_REALTIME['ALLOW_QUERY_TOKEN'] = False once no client needs it.",
-            id="scheduler_realtime.W012",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,11 @@ from django.utils.module_loading import import_string
 
 from . import close_codes, pacing, presence, revocation
 from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
+from .claims import Claims as Claims
+from .claims import claims_in as claims_in
+from .claims import claims_of as claims_of
+from .claims import mark_of_session as mark_of_session
+from .claims import password_mark_of
 from .clean_text import clean_line
 from .conf import conf
 from .exceptions import TokenRejected
@@ -37,20 +41,6 @@ MEASURING = "scheduler_realtime.view_statistics"
 
 _WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
 """By permission, the group that its holders are in; which sees who is here, a setting says."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claims:
-    """What a valid access token says. `expires_at` and `issued_at` are in Unix seconds.
-
-    `session_mark` is of a ticket that a session got, instead of a token: see `mark_of_session`.
-    """
-
-    user_key: Any
-    expires_at: float
-    password_mark: str | None
-    issued_at: float | None = None
-    session_mark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,44 +79,11 @@ def verify(token: str) -> Claims:
         raise _unauthenticated("The token is not a valid access token.") from None
 
 
-def claims_in(token: Mapping[str, Any]) -> Claims:
-    """What a token says whose signature was checked. Raises `KeyError`, `ValueError`, `TypeError`."""
+def token_settings() -> Any:
+    """simplejwt's settings, as they are now."""
     from rest_framework_simplejwt.settings import api_settings
 
-    mark, issued_at = token.get(api_settings.REVOKE_TOKEN_CLAIM), token.get("iat")
-    return Claims(
-        user_key=_user_key(token[api_settings.USER_ID_CLAIM]),
-        expires_at=float(token["exp"]),
-        password_mark=None if mark is None else str(mark),
-        issued_at=None if issued_at is None else float(issued_at),
-    )
-
-
-def claims_of(user: Any, *, until: float, session_key: str | None = None) -> Claims:
-    """What a token of this user would say that ends at this Unix second, or with this session."""
-    from rest_framework_simplejwt.settings import api_settings
-
-    key = (
-        user.pk if api_settings.USER_ID_FIELD == "pk" else getattr(user, api_settings.USER_ID_FIELD)
-    )
-    mark = _password_mark(user) if api_settings.CHECK_REVOKE_TOKEN else None
-    session_mark = None if session_key is None else mark_of_session(session_key)
-    return Claims(
-        user_key=plain(key), expires_at=until, password_mark=mark, session_mark=session_mark
-    )
-
-
-def mark_of_session(session_key: str) -> str:
-    """What names a session where its key, which is as good as a password, must not stand."""
-    return hashlib.sha256(session_key.encode()).hexdigest()
-
-
-def _password_mark(user: Any) -> str | None:
-    """What a token would say of the password; None for a user model that has none."""
-    from rest_framework_simplejwt.utils import get_md5_hash_password
-
-    password = getattr(user, "password", None)
-    return None if password is None else get_md5_hash_password(password)
+    return api_settings
 
 
 def token_for(user: Any, *, lifetime: dt.timedelta) -> str:
@@ -136,13 +93,6 @@ def token_for(user: Any, *, lifetime: dt.timedelta) -> str:
     token = AccessToken.for_user(user)
     token.set_exp(lifetime=lifetime)
     return str(token)
-
-
-def _user_key(claim: Any) -> int | str:
-    key = plain(claim, "user_id")
-    if type(key) is not int and not isinstance(key, str):
-        raise TypeError("a user's key is a number or a text")
-    return key
 
 
 def _unauthenticated(detail: str) -> TokenRejected:
@@ -205,7 +155,7 @@ def value_in(column: Any, key: int | str) -> Any:
 def _is_revoked(user: Any, claims: Claims, logout: revocation.Logout | None) -> bool:
     from rest_framework_simplejwt.settings import api_settings
 
-    if api_settings.CHECK_REVOKE_TOKEN and claims.password_mark != _password_mark(user):
+    if api_settings.CHECK_REVOKE_TOKEN and claims.password_mark != password_mark_of(user):
         return True
     # A session's ticket says nothing of when a token was issued, and outlives every token.
     return logout is not None and claims.issued_at is not None and logout.ends(claims.issued_at)
@@ -225,7 +175,7 @@ def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNK
         is_cleared=_has(user, CLEARANCE, holders),
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
-        password_mark=_password_mark(user),
+        password_mark=password_mark_of(user),
     )
 
 

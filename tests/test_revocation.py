@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -129,8 +130,8 @@ def test_nobody_elses_logout_matters(rotates: bool, nurse: User) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_blacklist_nothing_is_asked(settings: Settings) -> None:
-    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != revocation.APP]
+def test_without_a_blacklist_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apps, "is_installed", lambda name: name != revocation.APP)
 
     with CaptureQueriesContext(connection) as asked:
         found = revocation.logouts([1, 2])
