@@ -33,15 +33,15 @@ def readable_conf() -> Conf:
         return DEFAULTS
 
 
-def _warning(number: int, message: str, hint: str) -> checks.CheckMessage:
-    return checks.Warning(message, hint=hint, id=f"scheduler_realtime.W{number:03}")
+def _warning(name: str, message: str, hint: str) -> checks.CheckMessage:
+    return checks.Warning(message, hint=hint, id=name)
 
 
 def check_query_token() -> Found:
     """A credential that proxies log."""
     if readable_conf().ALLOW_QUERY_TOKEN:
         yield _warning(
-            12,
+            "scheduler_realtime.W012",
             "Sockets may carry their token in the query, where proxies log it.",
             "Set SCHEDULER_REALTIME['ALLOW_QUERY_TOKEN'] = False once no client needs it.",
         )
@@ -57,7 +57,7 @@ def check_hosts() -> Found:
     for name, patterns in named.items():
         if any(_is_open(str(pattern)) for pattern in patterns):
             yield _warning(
-                21,
+                "scheduler_realtime.W021",
                 f"{name} lets every name in: any page may open a socket as its visitor's own.",
                 f"Name the hosts in {name} that serve your pages.",
             )
@@ -77,7 +77,7 @@ def check_signing_key() -> Found:
     size = len(str(jwt.SIGNING_KEY or "").encode())
     if size < SHORTEST_KEY:
         yield _warning(
-            22,
+            "scheduler_realtime.W022",
             f"Tokens are signed by {jwt.ALGORITHM} with a key of {size} bytes: it can be guessed.",
             f"Set SIMPLE_JWT['SIGNING_KEY'], or SECRET_KEY, to {SHORTEST_KEY} random bytes or more.",
         )
@@ -87,7 +87,7 @@ def check_blacklist() -> Found:
     """Logins that nobody can end."""
     if not revocation.is_installed():
         yield _warning(
-            23,
+            "scheduler_realtime.W023",
             "simplejwt has no blacklist here: a refresh token is good until it expires.",
             f'Add "{revocation.APP}" to INSTALLED_APPS, and blacklist at logout.',
         )
@@ -97,7 +97,7 @@ def check_revoke_token() -> Found:
     """Tokens that outlive the password they were got with."""
     if not identity.token_settings().CHECK_REVOKE_TOKEN:
         yield _warning(
-            24,
+            "scheduler_realtime.W024",
             "A token stays good when its user's password changes.",
             "Set SIMPLE_JWT['CHECK_REVOKE_TOKEN'] = True; who is logged in logs in once more.",
         )
@@ -113,7 +113,7 @@ def check_redis() -> Found:
         lacks = _lacks(host)
         if lacks:
             yield _warning(
-                25,
+                "scheduler_realtime.W025",
                 f"A Redis of CHANNEL_LAYERS on another machine has no {' and no '.join(lacks)}.",
                 'Give it as {"address": "rediss://:<password>@<host>:6379", ...}.',
             )
@@ -152,7 +152,7 @@ def check_servers() -> Found:
         if _numbers(version) < sound:
             wanted = ".".join(map(str, sound))
             yield _warning(
-                26,
+                "scheduler_realtime.W026",
                 f"{name} {version} has holes that are known.",
                 f'pip install "{name}>={wanted}"',
             )
@@ -172,7 +172,7 @@ def check_database() -> Found:
     """A database that one machine has to itself, and one writer at a time."""
     if connections[log.database()].vendor == "sqlite":
         yield _warning(
-            27,
+            "scheduler_realtime.W027",
             "The log is in SQLite: one process at a time writes, and no other machine reads.",
             "Use PostgreSQL. For a single process on purpose, add"
             ' "scheduler_realtime.W027" to SILENCED_SYSTEM_CHECKS.',

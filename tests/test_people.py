@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error, connection, transaction
 from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from scheduler_realtime import log
@@ -239,6 +239,21 @@ def test_many_who_join_a_group_at_once_are_one_order(nurse: User) -> None:
     ward().user_set.add(*crowd)
 
     assert told() == [sorted((user.pk for user in crowd[:3]), key=str), None]
+
+
+def test_users_of_another_database_are_told_of_once_theirs_is_committed(
+    nurse: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    monkeypatch.setattr(log, "database", lambda: "another")
+
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        nurse.save()
+        nurse.save()
+        before = told()
+
+    assert (before, told()) == ([], [[nurse.pk]])
 
 
 # Logins that end.
