@@ -178,7 +178,7 @@ class Hub:
         """The user of a socket is known anew: groups and clearance follow."""
         before = connection.identity
         connection.identity = known
-        connection.is_warned = False
+        connection.is_warned = connection.is_warned and before.claims == known.claims
         self.groups.leave(connection, before.groups - known.groups)
         self.groups.enter(connection, known.groups - before.groups)
         self._listening.changed()

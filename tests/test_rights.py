@@ -132,6 +132,21 @@ async def test_whose_right_ended_is_closed_at_once(
     assert seat.line.close_code == code
 
 
+async def test_who_was_told_that_the_token_ends_is_not_told_again_by_a_look_up(
+    house: House, registry: Registry
+) -> None:
+    who = identity(expires_at=time.time() + 30)
+    registry.answer = lambda claims: who
+    seat = await house.join(who=who)
+    seat.connection.is_warned = True
+
+    order(house, [1])
+    house.publish_more(1)
+    await until(lambda: seat.positions)
+
+    assert seat.connection.is_warned
+
+
 async def test_only_the_named_are_looked_up(house: House, registry: Registry) -> None:
     people = {n: identity({"everyone", f"user.{n}"}, user_id=n) for n in (1, 2, 3)}
     registry.answer = lambda claims: people[claims.user_key]
