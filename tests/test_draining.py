@@ -36,9 +36,11 @@ SERVERS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 }
 
 WALL = """
-from scheduler_realtime import send_system_notification
+from scheduler_realtime import publish
+from scheduler_realtime.messages import SystemNotification
 for number in range(60):
-    send_system_notification(title=f"wall {number}", message="x" * 100_000)
+    data = {"title": f"wall {number}", "message": "-", "filling": "x" * 100_000}
+    publish(SystemNotification.checked(data))
 """
 """More than the kernel's buffers and a mailbox take."""
 

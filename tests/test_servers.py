@@ -21,9 +21,11 @@ SEND_TIMEOUT = 1.0
 LARGE = 100_000
 
 SEND = """
-from scheduler_realtime import send_system_notification
+from scheduler_realtime import publish
+from scheduler_realtime.messages import SystemNotification
 for number in range({first}, {first} + {count}):
-    send_system_notification(title=f"{name} {{number}}", message="x" * {size})
+    data = {{"title": f"{name} {{number}}", "message": "-", "filling": "x" * {size}}}
+    publish(SystemNotification.checked(data))
 """
 
 
