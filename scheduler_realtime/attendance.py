@@ -226,6 +226,7 @@ class Attendance:
     async def _sweep(self) -> None:
         now = self._loop.time()
         if now < self._settled_at:
+            self._sweep_at = min(self._round_at, self._settled_at)
             return
         is_thorough = now >= self._thorough_at
         if is_thorough:

@@ -255,7 +255,11 @@ def committed(transactional_db: None) -> None:
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     """An open hub on a log in memory, with small mailboxes and small pages."""
-    settings.SCHEDULER_REALTIME = {"MAILBOX_FRAMES": 8, "REPLAY_LIMIT": 500}
+    settings.SCHEDULER_REALTIME = {
+        "MAILBOX_FRAMES": 8,
+        "REPLAY_LIMIT": 500,
+        "REPLAYS_PER_MINUTE": 10_000,
+    }
     monkeypatch.setattr(roads, "Tail", StillTail)
     monkeypatch.setattr(reporting, "BEAT", 3600)  # it would write samples into the database
     house = House()

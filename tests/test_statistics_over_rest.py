@@ -38,13 +38,6 @@ from tests.harness import pristine
 pristine.settle()
 """
 
-PRESENT = """
-import uuid
-for username, roles in (("nurse", '["nurse"]'), ("surgeon", '["surgeon"]')):
-    Presence.objects.create(user=User.objects.get(username=username), username=username,
-        roles=roles, connection_id=uuid.uuid4(), joined_at=timezone.now())
-"""
-
 
 @pytest.fixture
 def site(embedded_site: Site) -> Iterator[Site]:
@@ -169,12 +162,17 @@ def test_anybody_may_ask_for_the_health_and_learns_no_more(site: Site, path: str
 
 
 async def test_who_subscribes_is_told_again_and_again(site: Site) -> None:
-    await asyncio.to_thread(site.shell, PRESENT)
-    async with site.listen("admin") as ear, site.listen("nurse") as other:
+    async with (
+        site.listen("surgeon") as surgeon,
+        site.listen("admin") as ear,
+        site.listen("nurse") as other,
+    ):
+        await surgeon.next("welcome")
         for each in (ear, other):
             await each.next("welcome")
             await each.ask("subscribe", {"types": ["statistics"]})
-        frames = [await ear.next("statistics") for _ in range(2)]
+        first = await ear.next("statistics", where=lambda frame: frame["data"]["users"] == 3)
+        frames = [first, await ear.next("statistics")]
         others = await other.drain_by_asking()
 
     rest = await asyncio.to_thread(get, site, "statistics")
