@@ -65,6 +65,7 @@ class Buckets:
         bucket = self._buckets.pop(key, None) or self._new()
         self._buckets[key] = bucket  # behind all others: the first was used longest ago
         has_taken = bucket.take()
-        while next(iter(self._buckets.values())).is_full:
+        # Not this one, which may be full again where the process stood still meanwhile.
+        while len(self._buckets) > 1 and next(iter(self._buckets.values())).is_full:
             self._buckets.popitem(last=False)
         return has_taken

@@ -1,5 +1,7 @@
 """The token bucket: how many at once, and how many in the long run."""
 
+from itertools import count
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +87,10 @@ def test_a_bucket_is_kept_until_it_is_full_again_and_no_longer() -> None:
 
     assert len(buckets) == 2
     assert [buckets.take("ada") for _ in range(2)] == [True, False]
+
+
+def test_a_process_that_stands_still_at_any_moment_takes_a_token_all_the_same() -> None:
+    hours = count(step=3600)
+    buckets = Buckets(2, 1, clock=lambda: float(next(hours)))
+
+    assert all(buckets.take("ada") for _ in range(5))
