@@ -37,6 +37,12 @@ def claims_in(token: Mapping[str, Any]) -> Claims:
     )
 
 
+def claims_of_session(user: Any, session: Any) -> Claims:
+    """What a ticket says that is given to whoever is logged in to this session: it ends with it."""
+    until = session.get_expiry_date().timestamp()
+    return claims_of(user, until=until, session_key=session.session_key)
+
+
 def claims_of(user: Any, *, until: float, session_key: str | None = None) -> Claims:
     """What a token of this user would say that ends at this Unix second, or with this session."""
     from rest_framework_simplejwt.settings import api_settings

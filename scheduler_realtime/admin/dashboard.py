@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from scheduler_realtime import clock, identity, statistics, tickets
+from scheduler_realtime import clock, statistics, tickets
+from scheduler_realtime.claims import claims_of_session
 from scheduler_realtime.models import Node
 from scheduler_realtime.wire import utc_text
 
@@ -88,6 +89,5 @@ def _ticket(request: HttpRequest) -> HttpResponse:
     """A ticket for the session's user. The socket ends when the session does."""
     if not may_watch(request):
         raise PermissionDenied
-    until = request.session.get_expiry_date().timestamp()
-    ticket = tickets.issue(identity.claims_of(request.user, until=until))
+    ticket = tickets.issue(claims_of_session(request.user, request.session))
     return JsonResponse({"ticket": ticket, "expires_in": tickets.LIFETIME}, status=201)

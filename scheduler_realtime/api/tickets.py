@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
-from scheduler_realtime import identity, tickets
-from scheduler_realtime.identity import Claims
+from scheduler_realtime import tickets
+from scheduler_realtime.claims import Claims, claims_in, claims_of_session
 from scheduler_realtime.schemas import described
 
 from .base import RealtimeThrottle, RealtimeViewSet
@@ -40,7 +40,5 @@ class TicketViewSet(RealtimeViewSet):
         """What the ticket says: for a host with other ways to authenticate, to override."""
         token: Any = request.auth
         if token is not None:
-            return identity.claims_in(token)
-        session = request.session
-        until = session.get_expiry_date().timestamp()
-        return identity.claims_of(request.user, until=until, session_key=session.session_key)
+            return claims_in(token)
+        return claims_of_session(request.user, request.session)

@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from scheduler_realtime import statistics, tickets
+from scheduler_realtime.claims import mark_of_session
 from scheduler_realtime.models import Ticket
 from scheduler_realtime.routing import websocket_urlpatterns
 
@@ -52,6 +53,7 @@ def test_a_ticket_is_of_the_sessions_user_and_ends_with_the_session(enter: Enter
     assert str(claims.user_key) == client.session["_auth_user_id"]
     ends = Session.objects.get().expire_date.timestamp()
     assert claims.expires_at == pytest.approx(ends, abs=60)
+    assert claims.session_mark == mark_of_session(client.session.session_key)
     assert "no-store" in answer["Cache-Control"]
 
 
