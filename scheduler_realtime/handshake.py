@@ -12,10 +12,11 @@ from urllib.parse import parse_qs
 from django.db import Error
 
 from . import close_codes, identity, tickets
+from .claims import Claims
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
-from .identity import Claims, Identity
+from .identity import Identity
 
 logger = logging.getLogger(__name__)
 

@@ -16,11 +16,7 @@ from django.utils.module_loading import import_string
 
 from . import close_codes, pacing, presence, revocation
 from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
-from .claims import Claims as Claims
-from .claims import claims_in as claims_in
-from .claims import claims_of as claims_of
-from .claims import mark_of_session as mark_of_session
-from .claims import password_mark_of
+from .claims import Claims, claims_in, password_mark_of
 from .clean_text import clean_line
 from .conf import conf
 from .exceptions import TokenRejected
@@ -34,7 +30,6 @@ CLEARANCE = "scheduler_realtime.view_patient_details"
 
 WATCHING = "scheduler_realtime.view_receipt"
 """The permission to hear who got a message, and who acknowledged it."""
-
 
 MEASURING = "scheduler_realtime.view_statistics"
 """The permission to see the statistics."""

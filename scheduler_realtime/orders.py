@@ -72,7 +72,7 @@ def look_up(users: Iterable[Key] | None, *, after: float = 0, using: str | None 
 
 
 def end_session(mark: str) -> None:
-    """Have the sockets closed that this session opened: see `identity.mark_of_session`."""
+    """Have the sockets closed that this session opened: see `claims.mark_of_session`."""
     log.append([_order(_END_SESSION, session=mark)])
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import connections
 
 from . import clock, log
-from .identity import Claims
+from .claims import Claims
 from .models import Ticket
 from .wire import dumps
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from scheduler_realtime import cleanup, log, tickets
+from scheduler_realtime.claims import claims_of
 from scheduler_realtime.cleanup import clean_up
-from scheduler_realtime.identity import claims_of
 from scheduler_realtime.models import Message, Sample, Ticket
 from scheduler_realtime.presence import Swept
 from scheduler_realtime.trimming import AWAITED

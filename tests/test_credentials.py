@@ -10,8 +10,9 @@ from django.conf import settings as project
 from pytest_django import Settings
 
 from scheduler_realtime import TokenRejected, close_codes
+from scheduler_realtime.claims import Claims
 from scheduler_realtime.handshake import Credential, credential_of
-from scheduler_realtime.identity import Claims, verify
+from scheduler_realtime.identity import verify
 from tests.harness import tokens
 
 

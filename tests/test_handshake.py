@@ -14,8 +14,9 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from scheduler_realtime import TokenRejected, books, close_codes, identity
+from scheduler_realtime.claims import Claims
 from scheduler_realtime.handshake import JWTAuthMiddleware
-from scheduler_realtime.identity import Claims, Identity, authenticate
+from scheduler_realtime.identity import Identity, authenticate
 from tests.harness import tokens
 from tests.harness.child import REPOSITORY
 
@@ -210,7 +211,8 @@ from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
 from personnel.models import Person
 from rest_framework_simplejwt.tokens import AccessToken
-from scheduler_realtime.identity import Claims, identities, verify
+from scheduler_realtime.claims import Claims
+from scheduler_realtime.identity import identities, verify
 
 person = Person.objects.create(badge="b-7")
 claims = verify(str(AccessToken.for_user(person)))

@@ -15,9 +15,9 @@ from pytest_django import Settings
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from scheduler_realtime import TokenRejected, close_codes
+from scheduler_realtime.claims import Claims
 from scheduler_realtime.identity import (
     CLEARANCE,
-    Claims,
     Identity,
     admitted,
     identities,

@@ -18,7 +18,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from scheduler_realtime import log
-from scheduler_realtime.identity import mark_of_session
+from scheduler_realtime.claims import mark_of_session
 from scheduler_realtime.models import Message
 from scheduler_realtime.receivers import telling as room
 from tests.harness.child import REPOSITORY

@@ -9,7 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from scheduler_realtime import checks, clock, presence
-from scheduler_realtime.identity import claims_of, identities, identity_of
+from scheduler_realtime.claims import claims_of
+from scheduler_realtime.identity import identities, identity_of
 from scheduler_realtime.models import Presence
 
 pytestmark = pytest.mark.django_db

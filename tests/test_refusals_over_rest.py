@@ -17,7 +17,7 @@ from scheduler_realtime import (
     tickets,
 )
 from scheduler_realtime.api import urls
-from scheduler_realtime.identity import claims_of
+from scheduler_realtime.claims import claims_of
 from scheduler_realtime.models import Message, OptimizationRun, Receipt, Ticket
 from scheduler_realtime.testing import pump
 from tests.harness import tokens

@@ -16,7 +16,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from scheduler_realtime import revocation
-from scheduler_realtime.identity import Claims, claims_of, identities, verify
+from scheduler_realtime.claims import Claims, claims_of
+from scheduler_realtime.identity import identities, verify
 
 
 @pytest.fixture

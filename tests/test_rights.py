@@ -14,7 +14,8 @@ from pytest_django import Settings
 from scheduler_realtime import identity as identities
 from scheduler_realtime import rights
 from scheduler_realtime import watch as watches
-from scheduler_realtime.identity import Claims, Identity
+from scheduler_realtime.claims import Claims
+from scheduler_realtime.identity import Identity
 from tests.harness.house import House, Seat, identity, row
 from tests.harness.line import until
 

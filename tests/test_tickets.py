@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from scheduler_realtime import tickets
-from scheduler_realtime.identity import Claims
+from scheduler_realtime.claims import Claims
 from scheduler_realtime.models import Ticket
 from tests.harness.listener import Listener
 from tests.harness.site import Answer, Site

@@ -11,7 +11,8 @@ from django.db import OperationalError
 from scheduler_realtime import identity as identities
 from scheduler_realtime import road as roads
 from scheduler_realtime import watch as watches
-from scheduler_realtime.identity import Claims, Identity
+from scheduler_realtime.claims import Claims
+from scheduler_realtime.identity import Identity
 from tests.harness.house import House, StillTail, identity
 from tests.harness.line import until
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler_realtime import books, close_codes, identity, tickets
+from scheduler_realtime.claims import claims_of
 from scheduler_realtime.exceptions import SocketRefused
 from scheduler_realtime.orders import CANARY
 
@@ -63,7 +64,7 @@ async def visiting(url: str, user: Any, origin: str | None) -> AsyncIterator[Vis
     server of another database from one that trusts nobody here.
     """
     until = time.time() + STAY
-    ticket = await books.run(lambda: tickets.issue(identity.claims_of(user, until=until)))
+    ticket = await books.run(lambda: tickets.issue(claims_of(user, until=until)))
     try:
         visit = await _enter(f"{url}{'&' if '?' in url else '?'}ticket={ticket}", {}, origin)
     except SocketRefused as refusal:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from django.core.exceptions import FieldDoesNotExist
 from django.db import Error, models, transaction
 
-from scheduler_realtime import identity, log, orders, revocation
+from scheduler_realtime import log, orders, revocation
+from scheduler_realtime.claims import mark_of_session
 
 from . import telling
 
@@ -124,6 +125,6 @@ def on_logged_out(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
         return
     try:
         with transaction.atomic(using=log.database()):
-            orders.end_session(identity.mark_of_session(session_key))
+            orders.end_session(mark_of_session(session_key))
     except Error:
         logger.exception("The sockets of a session that ended could not be closed.")

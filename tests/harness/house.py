@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from scheduler_realtime.catching_up import Resumption
+from scheduler_realtime.claims import Claims
 from scheduler_realtime.connection import Connection
 from scheduler_realtime.exceptions import HistoryGap
 from scheduler_realtime.gathering import Gathering
 from scheduler_realtime.hub import Hub
-from scheduler_realtime.identity import Claims, Identity
+from scheduler_realtime.identity import Identity
 from scheduler_realtime.log import Page, Row, State
 from scheduler_realtime.receipts import Listener
 from tests.harness.line import Line, until
