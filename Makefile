@@ -4,7 +4,8 @@
 HOST = 127.0.0.1
 PORT = 8000
 VENV = .venv
-# More words: make test ARGS="-k presence -x", make faults ARGS="--seeds 7 --faults kill"
+# More words: make test ARGS="-k presence -x", make faults ARGS="--seeds 7 --faults kill",
+# make screenshots ARGS=folder
 ARGS =
 # Another Django than the pinned one, as in 6.1: for the cells of test-matrix.
 DJANGO =
@@ -18,7 +19,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 NEW_ENOUGH = import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check faults bench test-matrix matrix-cell clean
+.PHONY: help demo test check faults screenshots bench test-matrix matrix-cell clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +40,9 @@ check: $(VENV)/tests.stamp ## Check format, style, types and layers
 faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
 	$(RUN) -m tests.faults $(ARGS)
 
+screenshots: $(VENV)/tests.stamp ## Take pictures of every page of the admin, light, dark and narrow
+	$(RUN) -m tests.screenshots $(ARGS)
+
 bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing and reconnecting, on this machine
 	$(RUN) -m benchmarks $(ARGS)
 
@@ -58,7 +62,7 @@ matrix-cell:
 	echo "== Python $(VERSION) is not installed: Django $(DJANGO) was not tested on it"
 
 clean: ## Remove what was made here: environments, caches and the demo's database
-	rm -rf .venv .venv-* build dist *.egg-info
+	rm -rf .venv .venv-* build dist screenshots *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -f demo.sqlite3 demo.sqlite3-*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
