@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from selenium.webdriver import Chrome
 
-from scheduler_realtime import catching_up, log, reporting
+from scheduler_realtime import catching_up, counters, log, reporting
 from scheduler_realtime import mailbox as mailboxes
 from scheduler_realtime import road as roads
 from scheduler_realtime.models import Log, Message
@@ -300,3 +300,11 @@ def small_mailboxes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(mailboxes, "CLOSE_GRACE", 0.1)
     monkeypatch.setattr(mailboxes, "HANDSHAKE_GRACE", 0.2)
+
+
+@pytest.fixture
+def counted_afresh() -> Iterator[None]:
+    """What this process counted is forgotten, before and after."""
+    counters.forget()
+    yield
+    counters.forget()

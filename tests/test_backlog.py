@@ -1,7 +1,6 @@
 """A backlog: what of it is counted, when it is handed over and when it is let go."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +12,7 @@ from tests.harness.box import Box, stall
 from tests.harness.house import House, row
 from tests.harness.line import turns, until
 
-pytestmark = pytest.mark.sqlite_only
-
-
-@pytest.fixture(autouse=True)
-def _afresh() -> Iterator[None]:
-    counters.forget()
-    yield
-    counters.forget()
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("counted_afresh")]
 
 
 def counted(kind: Any) -> dict[str, int]:

@@ -3,21 +3,13 @@
 import itertools
 import os
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from scheduler_realtime import counters
 from scheduler_realtime.counters import BOUNDS, quantile
 
-pytestmark = pytest.mark.sqlite_only
-
-
-@pytest.fixture(autouse=True)
-def _afresh() -> Iterator[None]:
-    counters.forget()
-    yield
-    counters.forget()
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("counted_afresh")]
 
 
 def histogram(*seconds: float) -> list[int]:

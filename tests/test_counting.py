@@ -1,7 +1,6 @@
 """Counting: each thing that happens is counted in its place, once, and orders are not."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,12 +17,7 @@ from tests.harness.fake_hub import attached
 from tests.harness.house import House
 from tests.harness.line import Line
 
-
-@pytest.fixture(autouse=True)
-def _afresh() -> Iterator[None]:
-    counters.forget()
-    yield
-    counters.forget()
+pytestmark = pytest.mark.usefixtures("counted_afresh")
 
 
 def counted(kind: Any) -> dict[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,14 +16,7 @@ from scheduler_realtime.reports import Report, SampleText
 from tests.harness.house import House, identity
 from tests.harness.line import until
 
-pytestmark = pytest.mark.sqlite_only
-
-
-@pytest.fixture(autouse=True)
-def _afresh() -> Iterator[None]:
-    counters.forget()
-    yield
-    counters.forget()
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("counted_afresh")]
 
 
 @pytest.fixture
