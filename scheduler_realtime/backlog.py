@@ -15,9 +15,9 @@ class Item:
     """Something to write. `text` is asked at the last moment, and may say None: nothing.
 
     `is_ephemeral` items are the first to go when there is no room; an `is_urgent` one is put ahead
-    of those that wait last. `kind` is the type of a
-    message, None for a control frame, which nobody counts. `since` is when the message was
-    written, in Unix seconds by the database's clock, where it is to be told how long it took.
+    of those that wait last. `kind` is the type of a message, None for a control frame, which
+    nobody counts. `since` is when the message was written, in Unix seconds by the database's
+    clock, where it is to be told how long it took.
     """
 
     text: Callable[[], str | None]

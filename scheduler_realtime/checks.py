@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from . import deployment, log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
-from .conf import conf, unknown_keys
+from .conf import conf, readable_conf, unknown_keys
 from .querysets import uncaptured
 
 Found = Iterator[checks.CheckMessage]
@@ -115,7 +115,7 @@ def check_application() -> Found:
 
 def check_layer() -> Found:
     """A channel layer that is missing, or does not reach other processes."""
-    alias = deployment.readable_conf().CHANNEL_LAYER
+    alias = readable_conf().CHANNEL_LAYER
     layers = getattr(settings, "CHANNEL_LAYERS", None)
     layer = layers.get(alias) if isinstance(layers, Mapping) else None
     backend = layer.get("BACKEND") if isinstance(layer, Mapping) else None

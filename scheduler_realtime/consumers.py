@@ -41,7 +41,8 @@ class RealtimeConsumer(AsyncConsumer):
         try:
             house = hub.current()
             house.door.check()
-            with house.door.from_address(Device.of(scope).address):
+            self.device = Device.of(scope)
+            with house.door.from_address(self.device.address):
                 found = await self._identity(house, scope.get("realtime_identity"), receive)
                 if found is not None:
                     with house.door.of_user(found.user_id):
@@ -89,7 +90,7 @@ class RealtimeConsumer(AsyncConsumer):
     ) -> None:
         wish = Resumption.of(self.scope.get("query_string", b""))
         await pacing.turn()
-        connection = await house.join(send, found, wish, on_abort, Device.of(self.scope))
+        connection = await house.join(send, found, wish, on_abort, self.device)
         talk = Session(house, connection)
         try:
             while (message := await receive())["type"] == "websocket.receive":

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from . import identity, log, revocation
-from .conf import DEFAULTS, Conf, conf
+from .conf import readable_conf
 
 Found = Iterator[checks.CheckMessage]
 
@@ -23,14 +22,6 @@ SHORTEST_KEY: Final = 32
 
 SOUND: Final = {"daphne": (4, 2, 3), "uvicorn": (0, 11, 7)}
 """By server, the first version without a hole that is known."""
-
-
-def readable_conf() -> Conf:
-    """The settings, or the defaults where `check_settings` complains about them."""
-    try:
-        return conf()
-    except ImproperlyConfigured:
-        return DEFAULTS
 
 
 def _warning(name: str, message: str, hint: str) -> checks.CheckMessage:

@@ -118,10 +118,11 @@ def follow(place: Place, *, pause: Callable[[float], None] | None) -> Iterator[H
             yield Recovery()
         is_out = False
         yield from heard
-        if is_level and pause is None:
+        if not is_level:
+            continue
+        if pause is None:
             return
-        if is_level and pause is not None:
-            pause(conf().LOOK_INTERVAL)
+        pause(conf().LOOK_INTERVAL)
 
 
 def _look(place: Place) -> tuple[tuple[Heard, ...], Place, bool]:

@@ -20,6 +20,9 @@ from .identity import Identity
 
 logger = logging.getLogger(__name__)
 
+PATH: Final = "/api/ws/ws"
+"""Where sockets are opened, behind the host's script prefix if it has one."""
+
 SUBPROTOCOL: Final = "scheduler.v1"
 _BEARER_SUBPROTOCOL: Final = "bearer."
 

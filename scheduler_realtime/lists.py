@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from django.db.models import Q, Value
@@ -19,6 +22,11 @@ def having(column: str, text: str) -> Q:
     Not `contains`, for which SQLite does not tell upper case from lower.
     """
     return Q(GreaterThan(StrIndex(column, Value(dumps(text))), 0))
+
+
+def having_any(column: str, texts: Iterable[str]) -> Q:
+    """That the list in this column has at least one of these texts; never, where there are none."""
+    return reduce(or_, (having(column, text) for text in texts), Q(pk__in=()))
 
 
 def empty(column: str) -> Q:

@@ -15,12 +15,8 @@ from .values import Key
 
 logger = logging.getLogger(__name__)
 
-_DISCONNECT: Final = "disconnect"
 CANARY: Final = "canary"
 """The order, and the control frame by which a hub carries it out."""
-_CANCEL: Final = "cancel"
-_LOOK_UP: Final = "look_up"
-_END_SESSION: Final = "end_session"
 
 
 class Doubts(Protocol):
@@ -44,7 +40,7 @@ def disconnect(connection_ids: Iterable[str]) -> None:
 
     In the transaction in progress, and so only if it commits. Blocks on the database.
     """
-    log.append([_order(_DISCONNECT, connections=sorted(map(str, connection_ids)))])
+    log.append([_order("disconnect", connections=sorted(map(str, connection_ids)))])
 
 
 def canary(connection_id: str) -> uuid.UUID:
@@ -59,7 +55,7 @@ def canary(connection_id: str) -> uuid.UUID:
 
 def cancel(optimization_id: str, user_id: Key) -> None:
     """Have whoever runs this optimisation stop it, as this user wishes. Likewise."""
-    log.append([_order(_CANCEL, optimization_id=optimization_id, user_id=user_id)])
+    log.append([_order("cancel", optimization_id=optimization_id, user_id=user_id)])
 
 
 def look_up(users: Iterable[Key] | None, *, after: float = 0, using: str | None = None) -> None:
@@ -68,12 +64,12 @@ def look_up(users: Iterable[Key] | None, *, after: float = 0, using: str | None 
     In the transaction in progress on `using`, which must be the log's own database.
     """
     named = None if users is None else sorted(set(users), key=str)
-    log.append([_order(_LOOK_UP, users=named, after=after)], using=using)
+    log.append([_order("look_up", users=named, after=after)], using=using)
 
 
 def end_session(mark: str) -> None:
     """Have the sockets closed that this session opened: see `claims.mark_of_session`."""
-    log.append([_order(_END_SESSION, session=mark)])
+    log.append([_order("end_session", session=mark)])
 
 
 def _order(name: str, *, key: uuid.UUID | None = None, **facts: object) -> Draft:

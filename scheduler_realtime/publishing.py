@@ -16,7 +16,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from . import doorbell, log, standing
 from .actor import current_actor, key_of
@@ -25,7 +24,7 @@ from .clean_text import cleaned
 from .exceptions import InvalidMessage
 from .messages import TYPES, OptimizationProgress, Payload, envelope
 from .models import Message
-from .wire import plain
+from .wire import aware, moment_in, plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +74,8 @@ def publish(
         expires_at=_moment(expires_at),
         key=key or uuid.uuid4(),
     )
+    if payload.type not in TYPES:
+        raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")
     _agree(payload, draft)
     if not _is_durable(payload):
         _send_on_commit(draft)
@@ -102,8 +103,6 @@ def _own(payload: Payload, name: str, default: Any = None) -> Any:
 
 def _agree(payload: Payload, draft: log.Draft) -> None:
     """Have the data say what the log will do, where its shape says so at all."""
-    if payload.type not in TYPES:
-        raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")
     told = {"ack_required": draft.ack_required, "expires_at": plain(draft.expires_at, "expires_at")}
     draft.data.update((n, v) for n, v in told.items() if n in type(payload).model_fields)
 
@@ -136,20 +135,12 @@ def _key(user_id: Any) -> int | str | None:
 
 
 def _moment(value: Any) -> dt.datetime | None:
-    """An aware datetime. A date alone does not say whether that day is in or out."""
     if value is None:
         return None
-    moment = value
-    if isinstance(value, str):
-        try:
-            moment = parse_datetime(value) if ":" in value else None
-        except ValueError:
-            moment = None
+    moment = moment_in(value) if isinstance(value, str) else value
     if not isinstance(moment, dt.datetime):
         raise InvalidMessage("expires_at", f"{value!r} is not a date and time in ISO 8601")
-    if timezone.is_naive(moment):
-        moment = timezone.make_aware(moment, timezone.get_default_timezone())
-    return moment
+    return aware(moment)
 
 
 def _send_on_commit(draft: log.Draft) -> None:

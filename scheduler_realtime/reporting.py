@@ -84,7 +84,7 @@ class Reporter:
         now, seen = time.monotonic(), counters.snapshot()
         began, before = self._past[0]
         late = counters.between(before, seen)
-        by_role = self._by_role()
+        roles = {each.identity.user_id: each.identity.roles for each in self._house.connections}
         told = Report(
             messages={kind: dict(by_type) for kind, by_type in seen.messages.items()},
             refused=dict(seen.refused),
@@ -95,8 +95,8 @@ class Reporter:
             latency_minute=sparse(late.latency),
             connections=len(self._house.connections),
             peak_connections=seen.peak,
-            users=len({each.identity.user_id for each in self._house.connections}),
-            by_role=by_role,
+            users=len(roles),
+            by_role=Counter(role for held in roles.values() for role in held),
             position=self._house.road.position,
             hub_lag_seconds=_lag(self._house.road.level_at),
             uptime_seconds=now - self._began,
@@ -152,10 +152,6 @@ class Reporter:
             logger.debug("A sample was not written: %r", error)
         except Exception:
             logger.exception("A sample was not written; the next one is.")
-
-    def _by_role(self) -> dict[str, int]:
-        users = {each.identity.user_id: each.identity.roles for each in self._house.connections}
-        return dict(Counter(role for roles in users.values() for role in roles))
 
 
 def _slot() -> int:

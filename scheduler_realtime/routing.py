@@ -10,14 +10,14 @@ from django.urls import re_path
 
 from . import hub
 from .consumers import RealtimeConsumer
-from .handshake import JWTAuthMiddleware
+from .handshake import PATH, JWTAuthMiddleware
 from .origin import OriginMiddleware
 
 logger = logging.getLogger(__name__)
 
 _consumer: Any = RealtimeConsumer.as_asgi()
 
-websocket_urlpatterns = [re_path(r"^api/ws/ws/?$", _consumer)]
+websocket_urlpatterns = [re_path(rf"^{PATH[1:]}/?$", _consumer)]
 """For a host that has a `URLRouter` of its own; put `websocket_middleware` around that."""
 
 

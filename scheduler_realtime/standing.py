@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import reduce
-from operator import or_
 from typing import Any, Final, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from . import clock, lists, log
 from .log import Draft
@@ -77,7 +75,7 @@ def runs() -> QuerySet[OptimizationRun]:
 
 def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     """Those of these conflicts or runs that somebody in these groups was told of."""
-    return rows.filter(reduce(or_, (lists.having("groups", name) for name in groups), Q(pk__in=())))
+    return rows.filter(lists.having_any("groups", groups))
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:

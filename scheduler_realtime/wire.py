@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from django.db import models
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.duration import duration_iso_string
 from django.utils.functional import Promise
 
@@ -40,10 +41,27 @@ def utc_text(moment: dt.datetime) -> str:
 
     Raises `OverflowError` for one of the first and the last hours that Python knows.
     """
-    if timezone.is_naive(moment):
-        moment = timezone.make_aware(moment, timezone.get_default_timezone())
-    text = moment.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+    text = aware(moment).astimezone(dt.UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
+
+
+def aware(moment: dt.datetime) -> dt.datetime:
+    """The moment with an offset. Naive is in `TIME_ZONE`."""
+    if timezone.is_naive(moment):
+        return timezone.make_aware(moment, timezone.get_default_timezone())
+    return moment
+
+
+def moment_in(text: str) -> dt.datetime | None:
+    """The moment written in ISO 8601, aware; None for anything else.
+
+    A date alone does not say whether that day is in or out, and is none.
+    """
+    try:
+        found = parse_datetime(text) if ":" in text else None
+    except ValueError:
+        return None
+    return None if found is None else aware(found)
 
 
 def dumps(value: Any) -> str:

@@ -7,19 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet, Value
-from django.db.models.functions import StrIndex
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime import clock, living
+from scheduler_realtime import clock, lists, living
 from scheduler_realtime.audience import role_group
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.members import active_users, known_roles
 from scheduler_realtime.messages import RESYNC, TYPES
-from scheduler_realtime.wire import dumps
 
 PAGES: Final = 20
 """Pages to choose from: those with the most people on them."""
@@ -57,7 +55,9 @@ class RoleFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those that name the role."""
         role = self.value()
-        return queryset if role is None else having(queryset, self.column, [self.entry(role)])
+        if role is None:
+            return queryset
+        return queryset.filter(lists.having(self.column, self.entry(role)))
 
     def entry(self, role: str) -> str:
         """The role as it stands in the list."""
@@ -164,7 +164,7 @@ class HeardByFilter(UserFilter):
 
     def of(self, queryset: QuerySet[Any], user: Any) -> QuerySet[Any]:
         """Those that are for the user, as the user's roles are now."""
-        return having(queryset, "groups", identity_of(user).groups)
+        return queryset.filter(lists.having_any("groups", identity_of(user).groups))
 
 
 class NodeFilter(admin.SimpleListFilter):
@@ -202,16 +202,3 @@ class PageFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those on the page."""
         return queryset if self.value() is None else queryset.filter(current_page=self.value())
-
-
-def having(queryset: QuerySet[Any], column: str, entries: Iterable[str]) -> QuerySet[Any]:
-    """The rows whose JSON list in that column names any of these.
-
-    Not by LIKE, which on SQLite takes `Nurse` for `nurse`.
-    """
-    found = Q()
-    for number, entry in enumerate(sorted(entries)):
-        name = f"{column}_{number}"
-        queryset = queryset.alias(**{name: StrIndex(column, Value(dumps(entry)))})
-        found |= Q((f"{name}__gt", 0))
-    return queryset.filter(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import transaction
@@ -36,8 +36,7 @@ class HealthThrottle(SimpleRateThrottle):
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
 
 
-WORDS: Final = ("ok", "failing", "none")
-"""How a part is; `none` where this process has no such part."""
+WORDS: Final = get_args(health.Word)
 
 
 class PartsSerializer(serializers.Serializer):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
-
-from scheduler_realtime import books
 
 State = Literal["ok", "slow", "failed", "skipped"]
 
@@ -65,8 +63,3 @@ async def examined(
         said = str(error).strip().splitlines() or [type(error).__name__]
         return failed(station, " ".join(said), remedy, since(begun))
     return found if found.ms is not None else replace(found, ms=since(begun))
-
-
-async def in_books(look: Callable[[], Finding]) -> Finding:
-    """Look at the database, in the thread that no database can keep from ending."""
-    return await books.run(look)

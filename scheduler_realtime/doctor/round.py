@@ -17,7 +17,7 @@ from scheduler_realtime.exceptions import SocketRefused
 
 from . import ground, layer, servers
 from .canary import LOCKED, Canary
-from .findings import Finding, examined, failed, in_books, passed, since, skipped
+from .findings import Finding, examined, failed, passed, since, skipped
 from .visit import Visit, visiting
 
 UNREACHABLE: Final = (
@@ -73,7 +73,7 @@ class _Round:
             if not self._is_readable:
                 yield skipped(station, "The database cannot be used.")
                 continue
-            found = await self._examined(station, in_books(look), remedy)
+            found = await self._examined(station, books.run(look), remedy)
             is_of_database = station == "migrations" or found.remedy == remedy
             self._is_readable = not (found.state == "failed" and is_of_database)
             yield found

@@ -5,7 +5,7 @@ Nothing that must not be lost goes this way, and nobody ever waits for it.
 
 from .courier import LOG_GROUP, PRESENCE_GROUP, Courier
 from .listening import Listening
-from .probing import Probe, reaches_others
+from .probing import Probe
 from .ringing import (
     attach,
     carry,
@@ -13,6 +13,7 @@ from .ringing import (
     has_layer,
     is_layer_failing,
     mute,
+    reaches_others,
     ring,
     tell,
     wake,

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import get_channel_layer
 
 from scheduler_realtime.conf import conf
 
@@ -17,12 +17,6 @@ from .listening import Listening
 
 SEND_AGAIN: Final = 0.02
 """Seconds between two calls into the layer: the first may come before it has begun to listen."""
-
-
-def reaches_others() -> bool:
-    """Whether the layer leads out of this process at all. Raises where it cannot be made."""
-    layer = get_channel_layer(conf().CHANNEL_LAYER)
-    return layer is not None and not isinstance(layer, InMemoryChannelLayer)
 
 
 class Probe:

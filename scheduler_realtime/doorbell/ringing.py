@@ -69,6 +69,12 @@ def has_layer() -> bool:
     return get_channel_layer(conf().CHANNEL_LAYER) is not None
 
 
+def reaches_others() -> bool:
+    """Whether the layer leads out of this process at all. Raises where it cannot be made."""
+    layer = get_channel_layer(conf().CHANNEL_LAYER)
+    return layer is not None and not isinstance(layer, InMemoryChannelLayer)
+
+
 def is_layer_failing() -> bool | None:
     """Whether a process without a hub could not send to the layer; None where it never has."""
     return None if _thread is None else _thread.is_failing
@@ -142,9 +148,8 @@ def _send(group: str, message: dict[str, Any]) -> None:
     if _hub is not None:
         _hub.carry(group, message)
         return
-    layer = get_channel_layer(conf().CHANNEL_LAYER)
     # Nobody but this very process hears an in-memory layer, and it has no hub to hear it.
-    if layer is not None and not isinstance(layer, InMemoryChannelLayer):
+    if reaches_others():
         _background().put(group, message)
 
 

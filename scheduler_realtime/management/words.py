@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from django.core.management.base import CommandError
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from scheduler_realtime import clock
 from scheduler_realtime.members import meant_by, unknown_roles
+from scheduler_realtime.wire import moment_in
 
 WRONG_USAGE: Final = 2
 """The exit code of a command that was called wrongly: calling it again will not help."""
@@ -51,7 +50,7 @@ def moment(text: str) -> dt.datetime:
     One without an offset is in `TIME_ZONE`; how long is counted by the database's clock. Raises
     `CommandError` for what is neither, and for what lies in the past.
     """
-    found = _after(text) or _at(text)
+    found = _after(text) or moment_in(text)
     if found is None:
         raise misused(f"{text!r} is neither a date and time in ISO 8601 nor a time such as 2h.")
     if found <= clock.now():
@@ -80,13 +79,3 @@ def _after(text: str) -> dt.datetime | None:
         return clock.now() + dt.timedelta(**{unit: int(number) for unit, number in numbers})
     except OverflowError:
         return None
-
-
-def _at(text: str) -> dt.datetime | None:
-    try:
-        found = parse_datetime(text) if ":" in text else None
-    except ValueError:
-        return None
-    if found is not None and timezone.is_naive(found):
-        found = timezone.make_aware(found, timezone.get_default_timezone())
-    return found

@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Q, QuerySet, Value
-from django.db.models.functions import StrIndex
-from django.db.models.lookups import GreaterThan
+from django.db.models import Q, QuerySet
 
-from scheduler_realtime import log
+from scheduler_realtime import lists, log
 from scheduler_realtime.audience import EVERYONE, PRESENCE_WATCHERS, role_group, user_group
 from scheduler_realtime.conf import conf
 from scheduler_realtime.models import Presence
-from scheduler_realtime.wire import dumps
 
 _PERMISSION: Final = re.compile(r"\w+\.\w+")
 
@@ -66,7 +63,5 @@ def seen_by(viewer: Viewer) -> QuerySet[Presence]:
         return here
     seen = Q(user=viewer.user_id)
     if setting == "role":
-        for role in viewer.roles:
-            # No `contains`: SQLite would take Nurse for nurse.
-            seen |= Q(GreaterThan(StrIndex("roles", Value(dumps(role))), 0))
+        seen |= lists.having_any("roles", viewer.roles)
     return here.filter(seen)

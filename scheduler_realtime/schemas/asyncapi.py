@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from scheduler_realtime import close_codes, control_frames
+from scheduler_realtime import close_codes, control_frames, handshake
 
 from . import examples, shapes
 from .shapes import Frame, Schema
-
-PATH: Final = "/api/ws/ws"
 
 _SCHEMAS: Final = "#/components/schemas/"
 _MESSAGES: Final = "#/channels/socket/messages/"
@@ -105,7 +103,7 @@ def _server() -> Schema:
 
 def _channel(frames: list[Frame]) -> Schema:
     return {
-        "address": PATH,
+        "address": handshake.PATH,
         "description": "One socket of one user, with or without a trailing slash.",
         "messages": {
             frame.name: {"$ref": f"#/components/messages/{frame.name}"} for frame in frames

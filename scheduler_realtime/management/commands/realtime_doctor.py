@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from scheduler_realtime import terminal
 from scheduler_realtime.doctor import Finding, Wishes, examine
+from scheduler_realtime.handshake import PATH
 from scheduler_realtime.management import pipes, words
 from scheduler_realtime.management.operators import OperatorsCommand
 
@@ -24,8 +25,6 @@ STYLES: Final = {
 }
 
 SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
-
-PATH: Final = "/api/ws/ws"
 
 
 class Command(OperatorsCommand):
