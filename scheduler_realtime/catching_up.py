@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
 from django.db import Error
 
-from . import books, close_codes, log, pacing
+from . import backoff, books, close_codes, log, pacing
 from .conf import conf
 from .connection import Connection
 from .exceptions import HistoryGap, TokenRejected
@@ -37,11 +36,6 @@ PAGE_BYTES: Final = 256 * 1024
 
 JUDGE_TIMEOUT: Final = 10.0
 """Seconds a socket waits for a log that cannot be read before it is told to come again."""
-
-BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
-"""Seconds between tries while the database is out; the last goes on."""
-
-_LARGEST: Final = 2**63 - 1
 
 
 class Leader(Protocol):
@@ -136,9 +130,9 @@ class Resumption:
 
 def _position(text: str) -> int | None:
     """The position that a client wrote, if it is one: plain digits, no larger than the log's own."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(_LARGEST)):
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(log.MOST)):
         return None
-    return position if (position := int(text)) <= _LARGEST else None
+    return position if (position := int(text)) <= log.MOST else None
 
 
 async def _missed(hub: Leader, identity: Identity, since: int) -> int:
@@ -183,7 +177,7 @@ class Pages:
 
         The hub will know within a moment, and has then another task for whoever waits here.
         """
-        pauses = _pauses()
+        pauses = backoff.pauses()
         while True:
             page = await self._hub.shelf.after(position, self._limit, self._hub.epoch)
             if page.state.epoch == self._hub.epoch:
@@ -196,17 +190,13 @@ class Pages:
 
     async def patiently_after(self, position: int) -> deque[Row]:
         """The same, tried again until the database can be read."""
-        pauses = _pauses()
+        pauses = backoff.pauses()
         while True:
             try:
                 return await self.after(position)
             except Error as error:
                 logger.debug("The log cannot be read, so a client goes on later: %r", error)
                 await asyncio.sleep(next(pauses))
-
-
-def _pauses() -> Iterator[float]:
-    return itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))
 
 
 def _fitting(count: int, size: int) -> int:

@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Key = int | str
+from .values import Key
+
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Position = Annotated[int, Field(ge=0)]
 

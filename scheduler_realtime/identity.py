@@ -21,18 +21,10 @@ from .clean_text import clean_line
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
+from .permissions import CLEARANCE, MEASURING, WATCHING
 from .wire import plain
 
 logger = logging.getLogger(__name__)
-
-CLEARANCE = "scheduler_realtime.view_patient_details"
-"""The permission without which protected fields are left out."""
-
-WATCHING = "scheduler_realtime.view_receipt"
-"""The permission to hear who got a message, and who acknowledged it."""
-
-MEASURING = "scheduler_realtime.view_statistics"
-"""The permission to see the statistics."""
 
 _WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
 """By permission, the group that its holders are in; which sees who is here, a setting says."""

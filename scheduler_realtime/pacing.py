@@ -10,6 +10,9 @@ from weakref import WeakKeyDictionary
 AT_ONCE: Final = 4
 """Pieces of work in one round of the loop: some three milliseconds, as long as a hub goes on."""
 
+SENDS_PER_STEP: Final = 128
+"""Frames handed over before the loop may do something else: some two milliseconds."""
+
 
 class _Turnstile:
     """Lets a few through each time the loop gets round, in the order of asking."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from . import books, close_codes, identity
+from . import backoff, books, close_codes, identity
 from .conf import conf
 from .connection import Connection
 from .exceptions import TokenRejected
@@ -21,9 +20,6 @@ from .values import Key
 K = TypeVar("K")
 
 logger = logging.getLogger(__name__)
-
-BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
-"""Seconds between tries while the database is out; the last goes on."""
 
 MEMORY: Final = 60.0
 """Seconds for which an order holds for sockets that come after it: whoever was looked up before it
@@ -118,7 +114,7 @@ class Rights:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            for pause in _pauses():
+            for pause in backoff.pauses():
                 if await self._settle():
                     break
                 await asyncio.sleep(pause)
@@ -191,7 +187,3 @@ def _remember(memory: dict[K, float], keys: Iterable[K]) -> None:
     for key in [key for key, at in memory.items() if now - at >= MEMORY]:
         del memory[key]
     memory |= dict.fromkeys(keys, now)
-
-
-def _pauses() -> Iterator[float]:
-    return itertools.chain(BACKOFF, itertools.repeat(BACKOFF[-1]))

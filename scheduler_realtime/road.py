@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from . import catching_up, close_codes, news, receipts
 from .connection import Connection
@@ -16,14 +16,12 @@ from .gathering import Gathering
 from .groups import Groups
 from .log import Page, Row, State
 from .messages import CONTROL
+from .pacing import SENDS_PER_STEP
 from .ring import Ring
 from .shelf import Shelf
 from .tail import Tail
 
 logger = logging.getLogger(__name__)
-
-SENDS_PER_STEP: Final = 128
-"""Frames handed over before the hub lets the loop do something else: some two milliseconds."""
 
 
 class Attendance(Protocol):

@@ -16,14 +16,12 @@ from .backlog import Item
 from .connection import Connection
 from .groups import Groups
 from .messages import UserPresence, envelope
+from .pacing import SENDS_PER_STEP
 from .presence import Person
 from .values import Key
 from .wire import dumps_clean, plain
 
 logger = logging.getLogger(__name__)
-
-SENDS_PER_STEP: Final = 128
-"""Frames handed over before the loop may do something else: some two milliseconds."""
 
 SENDS_PER_TELLING: Final = 8
 """As much work it is to find out who is to hear of a user, be it nobody."""

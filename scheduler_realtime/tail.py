@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from django.db import connections
 
-from . import doorbell, failpoints, files, keepalives, log
+from . import backoff, doorbell, failpoints, files, keepalives, log
 from .conf import conf
 from .exceptions import HistoryGap
 from .relay import Relay, Turn
@@ -22,9 +22,6 @@ BUSY_PAUSE: Final = 0.005
 
 AHEAD: Final = 8
 """Pages that may wait for the loop: beyond it the thread waits, instead of filling memory."""
-
-BACKOFF: Final = (0.1, 0.2, 0.5, 1.0)
-"""Seconds between tries while the database is out; the last goes on."""
 
 ASK_AGAIN: Final = 10.0
 """Seconds until a connection that goes on is asked again: behind a pooler, such as pgbouncer, it
@@ -61,6 +58,7 @@ class Tail(threading.Thread):
         self._recognised_on: object = None
         self._recognised_at = 0.0
         self._failures = 0
+        self._pauses = backoff.pauses()
         self.looked_at = self.relayed_at = self._level_at = time.monotonic()
         self.is_held_up = False
 
@@ -104,11 +102,11 @@ class Tail(threading.Thread):
             if not self._failures:
                 logger.exception("The log cannot be read; trying again until it can.")
             connections.close_all()  # a connection whose backend was killed fails for ever
-            pause = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
             self._failures += 1
-            return pause
+            return next(self._pauses)
         if self._failures:
             logger.warning("The log can be read again, after %d failed tries.", self._failures)
+            self._pauses = backoff.pauses()
         self._failures = 0
         self.looked_at = time.monotonic()
         return pause

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from scheduler_realtime import catching_up
+from scheduler_realtime import backoff
 from scheduler_realtime import road as roads
 from tests.harness.house import House, identity, row
 from tests.harness.line import turns, until
@@ -91,7 +91,7 @@ async def test_what_the_memory_no_longer_has_is_read_from_the_log(house: House) 
 async def test_a_database_that_is_out_while_a_client_catches_up_is_tried_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "BACKOFF", (0.001,))
+    monkeypatch.setattr(backoff, "PAUSES", (0.001,))
     house.faults = [OUT, OUT, OUT]
     slow = await house.join()
     slow.line.stall()

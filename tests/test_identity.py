@@ -17,7 +17,6 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from scheduler_realtime import TokenRejected, close_codes
 from scheduler_realtime.claims import Claims
 from scheduler_realtime.identity import (
-    CLEARANCE,
     Identity,
     admitted,
     identities,
@@ -26,6 +25,7 @@ from scheduler_realtime.identity import (
     value_in,
     verify,
 )
+from scheduler_realtime.permissions import CLEARANCE
 from tests.harness import tokens
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler_realtime import catching_up, log
+from scheduler_realtime import backoff, log
 from scheduler_realtime.ratelimit import Buckets
 from tests.harness.house import House, identity, row
 from tests.harness.line import until
@@ -21,7 +21,7 @@ HUGE = 2**63
 @pytest.fixture
 def unread(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with ten messages behind it, none of which it has in memory."""
-    monkeypatch.setattr(catching_up, "BACKOFF", (0.001,))
+    monkeypatch.setattr(backoff, "PAUSES", (0.001,))
     monkeypatch.setattr(log, "state", house.state)
     house.rows = [row(position) for position in range(1, 11)]
     house.hub.road.start_at(house.state())

@@ -11,8 +11,8 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
+from scheduler_realtime import backoff
 from scheduler_realtime import identity as identities
-from scheduler_realtime import rights
 from scheduler_realtime import watch as watches
 from scheduler_realtime.claims import Claims
 from scheduler_realtime.identity import Identity
@@ -48,7 +48,7 @@ class Registry:
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     found = Registry()
     monkeypatch.setattr(identities, "identities", found.look_up)
-    monkeypatch.setattr(rights, "BACKOFF", (0.01,))
+    monkeypatch.setattr(backoff, "PAUSES", (0.01,))
     yield found
     found.may_answer.set()
 

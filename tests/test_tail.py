@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from scheduler_realtime import log, tail
+from scheduler_realtime import backoff, log, tail
 from scheduler_realtime.log import Page, Place, Row, State
 from scheduler_realtime.models import Log
 from scheduler_realtime.relay import Relay, Turn
@@ -75,7 +75,7 @@ class Line:
             return turn(relay, **facts)
 
         monkeypatch.setattr(Relay, "turn", turn_on_the_line)
-        monkeypatch.setattr(tail, "BACKOFF", (0.01,))
+        monkeypatch.setattr(backoff, "PAUSES", (0.01,))
 
     def hold(self) -> None:
         """Let the tail wait at its next turn; return when it does."""

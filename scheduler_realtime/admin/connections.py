@@ -21,11 +21,10 @@ from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import living, log, orders
 from scheduler_realtime.models import Connection
+from scheduler_realtime.permissions import DISCONNECTING
 
 from .filters import NodeFilter, PageFilter, RoleFilter
 from .records import RecordAdmin, brief, listed, moment, over
-
-DISCONNECTING: Final = "scheduler_realtime.delete_connection"
 
 _NAMED: Final = 200
 

@@ -12,17 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from scheduler_realtime import clock, statistics, tickets
+from scheduler_realtime import clock, handshake, statistics, tickets
 from scheduler_realtime.claims import claims_of_session
 from scheduler_realtime.models import Node
+from scheduler_realtime.permissions import MEASURING
 from scheduler_realtime.wire import utc_text
-
-WATCHING: Final = "scheduler_realtime.view_statistics"
 
 MINUTES: Final = 15
 """What the charts show."""
-
-_SOCKET: Final = "api/ws/ws"
 
 _TEXTS: Final = {
     "connecting": _("Connecting…"),
@@ -48,7 +45,7 @@ _TEXTS: Final = {
 
 def may_watch(request: HttpRequest) -> bool:
     """Holders of the permission to see statistics."""
-    return bool(request.user.has_perm(WATCHING))
+    return bool(request.user.has_perm(MEASURING))
 
 
 def urls(site: Any) -> list[URLPattern]:
@@ -78,7 +75,7 @@ def _page(request: HttpRequest, site: Any) -> HttpResponse:
         "history": statistics.history(minutes=MINUTES),
         "texts": _TEXTS,
         "now": utc_text(clock.now()),
-        "socket": f"{get_script_prefix()}{_SOCKET}",
+        "socket": f"{get_script_prefix()}{handshake.PATH[1:]}",
     }
     request.current_app = site.name
     return TemplateResponse(request, "admin/scheduler_realtime/dashboard.html", context)

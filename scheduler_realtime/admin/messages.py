@@ -13,9 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import log
-from scheduler_realtime.identity import CLEARANCE, WATCHING
 from scheduler_realtime.messages import CONTROL
 from scheduler_realtime.models import Message
+from scheduler_realtime.permissions import CLEARANCE, WATCHING
 from scheduler_realtime.wire import dumps
 
 from . import sending, told
@@ -30,7 +30,6 @@ from .receipts import standings_of
 from .records import MOST, RecordAdmin, RecordList, moment, narrow, pretty, under
 
 _NAMED_ON_ITS_PAGE = 50
-_LARGEST = 2**63
 
 
 class MessageList(RecordList):
@@ -204,7 +203,7 @@ def _is_cleared(request: HttpRequest) -> bool:
 
 def _named_by(term: str) -> Q:
     """The message with that position or that key."""
-    if term.isascii() and term.isdecimal() and int(term) < _LARGEST:
+    if term.isascii() and term.isdecimal() and int(term) <= log.MOST:
         return Q(position=int(term))
     try:
         return Q(key=uuid.UUID(term))

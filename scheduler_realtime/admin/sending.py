@@ -23,12 +23,11 @@ from django.views.generic import View
 from scheduler_realtime import log
 from scheduler_realtime.messages import SystemNotification
 from scheduler_realtime.models import Message
+from scheduler_realtime.permissions import BROADCASTING
 from scheduler_realtime.publishing import publish
 
 from .notification import NotificationForm
 from .people import found_by, named, names_of
-
-SENDING: Final = "scheduler_realtime.broadcast_message"
 
 PREVIEW_AGE: Final = 600
 """Seconds for which a preview may be sent: so long the log keeps a message for certain, and knows
@@ -41,7 +40,7 @@ _FOUND: Final = 20
 
 def may_send(request: HttpRequest) -> bool:
     """Holders of the permission to broadcast."""
-    return bool(request.user.has_perm(SENDING))
+    return bool(request.user.has_perm(BROADCASTING))
 
 
 class PeopleView(View):

@@ -28,16 +28,13 @@ from scheduler_realtime.messages import (
     faults_in,
 )
 from scheduler_realtime.models import Message
+from scheduler_realtime.permissions import ALERTING, BROADCASTING
 from scheduler_realtime.publishing import publish
 from scheduler_realtime.schemas import SENT, described
 from scheduler_realtime.wire import plain
 
 from .base import Holds, RealtimeThrottle, RealtimeViewSet, holds
 from .receivers import BroadcastSerializer, NotificationSerializer
-
-BROADCASTING = "scheduler_realtime.broadcast_message"
-ALERTING = "scheduler_realtime.send_emergency_alert"
-
 
 _SENT = OpenApiResponse(SENT, "The message as it will be heard.")
 

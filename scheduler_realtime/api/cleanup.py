@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from scheduler_realtime.cleanup import clean_up
+from scheduler_realtime.permissions import DISCONNECTING
 from scheduler_realtime.schemas import described
 
 from .base import Holds, RealtimeViewSet
@@ -16,7 +17,7 @@ from .base import Holds, RealtimeViewSet
 class MayCleanUp(Holds):
     """Holders of `scheduler_realtime.delete_connection`."""
 
-    permission = "scheduler_realtime.delete_connection"
+    permission = DISCONNECTING
 
 
 class CleanedSerializer(serializers.Serializer):

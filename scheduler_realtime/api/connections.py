@@ -22,6 +22,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from scheduler_realtime import living, log, orders
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.models import Connection
+from scheduler_realtime.permissions import CONNECTIONS, DISCONNECTING
 from scheduler_realtime.schemas import KEY, described
 
 from .base import Holds, RealtimeListViewSet, holds
@@ -30,9 +31,6 @@ from .pages import RealtimePagination
 from .serializers import KeyField, MomentField, TextListField
 
 logger = logging.getLogger(__name__)
-
-VIEWING = "scheduler_realtime.view_connection"
-DELETING = "scheduler_realtime.delete_connection"
 
 _SOCKET = OpenApiParameter(
     "id",
@@ -53,13 +51,13 @@ _USER = OpenApiParameter(
 class MayViewConnections(Holds):
     """Holders of `scheduler_realtime.view_connection`."""
 
-    permission = VIEWING
+    permission = CONNECTIONS
 
 
 class MayDisconnect(Holds):
     """Holders of `scheduler_realtime.delete_connection`, be it their own socket."""
 
-    permission = DELETING
+    permission = DISCONNECTING
 
 
 class ConnectionSerializer(serializers.Serializer):
@@ -120,7 +118,7 @@ class ConnectionViewSet(RealtimeListViewSet):
     def of_user(self, request: Request, user_id: str) -> Response:
         """One user's sockets. Whoever may not see them learns not even whether there is the user."""
         key = value_in(get_user_model()._meta.pk, user_id)
-        if key != request.user.pk and not holds(request.user, VIEWING):
+        if key != request.user.pk and not holds(request.user, CONNECTIONS):
             raise Http404
         rows = self.get_queryset()
         return self.page_of(rows.none() if key is None else rows.filter(user=key))

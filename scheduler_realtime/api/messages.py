@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from scheduler_realtime import deliveries, history, log, receipts
-from scheduler_realtime.identity import WATCHING, identity_of
+from scheduler_realtime.identity import identity_of
+from scheduler_realtime.permissions import WATCHING
 from scheduler_realtime.receipts import Claim
 from scheduler_realtime.recipients import recipients_of
 from scheduler_realtime.schemas import described

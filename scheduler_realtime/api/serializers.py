@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from scheduler_realtime.clean_text import clean_line, cleaned
-from scheduler_realtime.log import PAGE
+from scheduler_realtime.log import MOST, PAGE
 from scheduler_realtime.schemas import KEY, LOGGED
 from scheduler_realtime.wire import plain, utc_text
 
@@ -21,7 +21,7 @@ MAX_WAIT = 25
 class MessageQuery(serializers.Serializer):
     """The parameters of `GET messages`."""
 
-    after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=None)
+    after = serializers.IntegerField(min_value=0, max_value=MOST, default=None)
     epoch = serializers.CharField(max_length=64, default=None)
     limit = serializers.IntegerField(min_value=1, max_value=PAGE, default=100)
     type = serializers.CharField(max_length=64, default=None)

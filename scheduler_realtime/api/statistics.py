@@ -18,7 +18,7 @@ from rest_framework.status import HTTP_501_NOT_IMPLEMENTED
 
 from scheduler_realtime import metrics, statistics
 from scheduler_realtime.conf import conf
-from scheduler_realtime.identity import MEASURING
+from scheduler_realtime.permissions import MEASURING
 from scheduler_realtime.schemas import described
 
 from .base import Holds, RealtimeViewSet

@@ -12,7 +12,7 @@ from django.db.models import Exists
 from scheduler_realtime import clock
 from scheduler_realtime.models import Log, Message
 
-from .reading import READ, Addressed, Row, database, row_of
+from .reading import MOST, READ, Addressed, Row, database, row_of
 
 _PAGE = 500
 
@@ -43,7 +43,7 @@ def at_positions(positions: Collection[int], *, epoch: str | None = None) -> dic
         messages = messages.filter(Exists(Log.objects.filter(pk=1, epoch=epoch)))
     found: dict[int, Filed] = {}
     # Beyond what a column holds there is nothing, and SQLite would raise.
-    asked = sorted(each for each in positions if 0 < each < 2**63)
+    asked = sorted(each for each in positions if 0 < each <= MOST)
     for start in range(0, len(asked), _PAGE):
         page = messages.filter(position__in=asked[start : start + _PAGE])
         found |= {each.position: each for each in filed(page)}

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import Error
 from django.utils import timezone
 
-from scheduler_realtime import following, terminal
+from scheduler_realtime import following, log, terminal
 from scheduler_realtime.audience import role_group
 from scheduler_realtime.exceptions import HistoryGap
 from scheduler_realtime.following import Gap, Heard, Outage, Recovery, Sieve
@@ -133,7 +133,7 @@ Ctrl-C; 1 the log cannot be read, or --since lies beyond its end; 2 called wrong
 
 def _whole_number(text: str) -> int:
     number = int(text)
-    if not 0 <= number < 2**63:
+    if not 0 <= number <= log.MOST:
         raise ValueError
     return number
 
