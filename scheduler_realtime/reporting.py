@@ -108,7 +108,7 @@ class Reporter:
         """Take samples, and note that the loop turns, for ever."""
         try:
             while True:
-                await asyncio.sleep(BEAT)
+                await asyncio.sleep(min(BEAT, SLOT - clock.seconds() % SLOT))
                 self.turned_at = time.monotonic()
                 if (slot := _slot()) != self._slot:
                     self._slot = slot
