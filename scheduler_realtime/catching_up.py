@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from urllib.parse import parse_qs
@@ -18,6 +18,7 @@ from .connection import Connection
 from .exceptions import HistoryGap, TokenRejected
 from .gathering import Gathering
 from .identity import Identity
+from .judging import Ask
 from .log import Row
 from .receipts import Listener
 from .ring import Ring
@@ -48,6 +49,7 @@ class Leader(Protocol):
     generation: int
     ready: asyncio.Event
     awaiting: Gathering[Listener, tuple[Row, ...]]
+    judging: Gathering[Ask, None]
 
     def promised(self, connection: Connection) -> int: ...
 
@@ -101,7 +103,7 @@ class Resumption:
                     generation = hub.generation
                     verdict = await self._judge(hub, identity)
                     # Asked last: what had its position by then is in the answer.
-                    awaiting = await hub.awaiting.find((identity.user_id, identity.groups))
+                    awaiting = await hub.awaiting.find(identity.listener)
                     if generation == hub.generation:  # otherwise it was about another log
                         missed = (row for row in awaiting if row.position <= verdict.since)
                         return replace(verdict, awaiting=tuple(missed))
@@ -168,7 +170,7 @@ class Pages:
         rows = self._hub.ring.after(position, self._limit)
         if rows is None:
             rows = await self._read(position)
-        size = sum(len(row.body) for row in rows)
+        size = sum(row.size for row in rows)
         self._limit = max(1, min(PAGE, 2 * self._limit, _fitting(len(rows), size)))
         return deque(rows)
 
@@ -213,13 +215,14 @@ async def catch_up(
     `says_so`. Outlives a database that is out.
     """
     pages = Pages(hub)
-    await _send_again(connection, awaiting)
+    await _send_again(hub, connection, awaiting)
     try:
         while connection.position < hub.position and not connection.is_closing:
             rows = await pages.patiently_after(connection.position)
             if not rows:
                 connection.position = hub.position  # deleted by hand: there is nothing to send
             while rows:
+                await _judged(hub, connection, rows)
                 await connection.room_for(rows[0])
                 await pacing.turn()
                 while rows and _hand_over(connection, rows):
@@ -231,7 +234,19 @@ async def catch_up(
         connection.say("caught_up", {"position": hub.promised(connection)})
 
 
-async def _send_again(connection: Connection, awaiting: Sequence[Row]) -> None:
+async def _judged(hub: Leader, connection: Connection, rows: Iterable[Row]) -> None:
+    """Wait until it is known what of these messages the user may see. No other socket waits."""
+    pauses = backoff.pauses()
+    while asked := tuple(row for row in rows if connection.must_judge(row)):
+        try:
+            await hub.judging.find((connection.identity.listener, asked))
+        except Error as error:
+            logger.debug("Nobody can be judged, so a client goes on later: %r", error)
+            await asyncio.sleep(next(pauses))
+
+
+async def _send_again(hub: Leader, connection: Connection, awaiting: Sequence[Row]) -> None:
+    await _judged(hub, connection, awaiting)
     for row in awaiting:
         if connection.hears(row):
             await connection.room_for(row)
@@ -245,7 +260,8 @@ def _hand_over(connection: Connection, rows: deque[Row]) -> bool:
     """
     while rows:
         if connection.hears(rows[0]):
-            if not connection.mailbox.has_room(len(rows[0].body)):
+            has_room = connection.mailbox.has_room(len(rows[0].body))
+            if connection.must_judge(rows[0]) or not has_room:
                 return False
             connection.hand_over(rows[0])
         connection.position = rows.popleft().position

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from . import close_codes, frames
-from .audience import user_group
+from . import close_codes, frames, judging
+from .audience import addressed, user_group
 from .backlog import Item
 from .conf import conf
 from .frames import Mark
@@ -82,10 +82,22 @@ class Connection:
         return self.mailbox.is_closing
 
     def hears(self, row: Row) -> bool:
-        """Whether the message is for this user, as far as groups and subscription say now."""
+        """Whether the message is for this user, as far as rights and subscription say now."""
         if not row.is_for(self.identity.groups):
             return False
+        if row.subject:
+            verdict = judging.verdict_on(row, self.identity.listener)
+            if verdict is not None and verdict.is_nothing:
+                return False
         return frames.is_wanted(row, self.wanted, user_group(self.identity.user_id))
+
+    def must_judge(self, row: Row) -> bool:
+        """Whether a binding's `may_see` is to be asked before this user may have the message."""
+        return (
+            row.subject != ""
+            and row.is_for(self.identity.groups)
+            and judging.verdict_on(row, self.identity.listener) is None
+        )
 
     def wants(self, type: str, groups: Iterable[str]) -> bool:  # noqa: A002 - the wire's own word
         """Whether the subscription lets through an ephemeral frame that went to these groups."""
@@ -102,7 +114,7 @@ class Connection:
             if row.type == EmergencyAlert.type:
                 self.hand_over_early(row)
             return True
-        if not self.mailbox.has_room(len(row.body)):
+        if self.must_judge(row) or not self.mailbox.has_room(len(row.body)):
             self.is_live = False
             self.position = row.position - 1  # everything before went out in order
             return False
@@ -178,7 +190,7 @@ class Connection:
             "user_id": self.identity.user_id,
             "username": self.identity.username,
             "roles": self.identity.roles,
-            "groups": sorted(self.identity.groups),
+            "groups": sorted(addressed(self.identity.groups)),
             "heartbeat_interval": conf().HEARTBEAT_INTERVAL,
             "connection_timeout": conf().CONNECTION_TIMEOUT,
             "epoch": self.epoch,
@@ -232,6 +244,10 @@ class Connection:
 
         `epoch` is the one the message was handed over in: until it is written there may be another.
         """
+        if not self.hears(row):
+            return None
+        if (doubt := self._doubt(row)) is not None:
+            return _resync_text({"reason": doubt}, row, epoch)
         try:
             text = self._frame(row, epoch, mark)
         except Exception:
@@ -241,13 +257,25 @@ class Connection:
             self._unconfirmed.append((row.position, 0 if mark is None else self._beats + 2))
         return text
 
-    def _frame(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
-        if not self.hears(row):
+    def _doubt(self, row: Row) -> str | None:
+        """Why it cannot be told whether this user may have the message, where it cannot."""
+        if not row.subject:
             return None
+        verdict = judging.verdict_on(row, self.identity.listener)
+        if verdict is None:
+            return judging.CHANGED
+        return judging.FAILED if verdict.sights is None else None
+
+    def _frame(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
         if row.type == RESYNC:
             return _resync_text(row.data, row, epoch)
-        groups, is_cleared = self.identity.groups, self.identity.is_cleared
-        return frames.text_for(row, groups=groups, is_cleared=is_cleared, mark=mark)
+        return frames.text_for(
+            row,
+            groups=self.identity.groups,
+            is_cleared=self.identity.is_cleared,
+            sights=judging.sights_of(row, self.identity.listener),
+            mark=mark,
+        )
 
 
 def _resync_text(data: Mapping[str, Any], row: Row, epoch: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 
-from . import doorbell, log, standing
+from . import conditions, doorbell, log, standing
 from .actor import current_actor, key_of
 from .audience import Audience
 from .clean_text import cleaned
@@ -54,7 +54,8 @@ def publish(
     on commit, or at once, and None is returned. `user_id` is who caused it; left out, the user
     of the request or of `acting_as`. `ack_required` and `expires_at`, left out, are the
     payload's own. `protected` are names to leave out, beside the payload's own, for those
-    without the clearance. A durable message with a `key` that the log has already raises
+    without the clearance; what the binding of its `model` demands of those who hear of an object
+    is demanded here. A durable message with a `key` that the log has already raises
     `IntegrityError`: so nothing is sent twice. Raises `InvalidMessage`, also where nobody
     registered the type, or `InvalidAudience`, and then nothing was stored or sent.
     """
@@ -63,6 +64,7 @@ def publish(
         expires_at = _own(payload, "expires_at")
     if ack_required is None:
         ack_required = _own(payload, "ack_required", payload.ack_required_by_default)
+    condition = conditions.of(payload, data)
     draft = log.Draft(
         type=payload.type,
         data=cleaned(data),
@@ -73,6 +75,8 @@ def publish(
         ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
         key=key or uuid.uuid4(),
+        needs=condition.needs,
+        subject=condition.subject,
     )
     if payload.type not in TYPES:
         raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")

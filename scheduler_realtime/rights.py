@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from . import backoff, books, close_codes, identity
+from . import backoff, books, close_codes, identity, judging
 from .conf import conf
 from .connection import Connection
 from .exceptions import TokenRejected
@@ -77,6 +77,7 @@ class Rights:
         if after > 0:
             asyncio.get_running_loop().call_later(after, self.doubt, users)
             return
+        judging.forget(users)
         if users is None:
             self._everybody_at = time.monotonic()
         else:

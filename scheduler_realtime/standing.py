@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
 
 from . import clock, lists, log
+from .audience import addressed
 from .log import Draft
 from .messages import FINAL, ConflictNotification, OptimizationProgress, Payload
 from .models import Conflict, OptimizationRun
@@ -25,6 +27,8 @@ _OF_A_CONFLICT: Final = (
     "rooms",
     "dates",
     "groups",
+    "needs",
+    "subject",
     "status",
     "resolved_at",
 )
@@ -74,8 +78,17 @@ def runs() -> QuerySet[OptimizationRun]:
 
 
 def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
-    """Those of these conflicts or runs that somebody in these groups was told of."""
-    return rows.filter(lists.having_any("groups", groups))
+    """Those of these conflicts or runs that somebody in these groups was told of.
+
+    Of conflicts that a `may_see` decides about, all: see `api.conflicts`.
+    """
+    found = rows.filter(lists.having_any("groups", addressed(groups)))
+    if rows.model is not Conflict:
+        return found
+    # As many as there are bindings, at the most: asked, since one may be gone by now.
+    needed = set(found.order_by().values_list("needs", flat=True).distinct())
+    held = [text for text in needed if set(json.loads(text)) <= set(groups)]
+    return found.filter(needs__in=held)
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
@@ -94,6 +107,8 @@ def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
         rooms=_texts(draft, "rooms"),
         dates=_texts(draft, "dates"),
         groups=dumps(sorted(draft.groups)),
+        needs=dumps(sorted(draft.needs)),
+        subject=draft.subject,
         status=payload.status,
         opened_at=now,
         resolved_at=now if is_resolved else None,
