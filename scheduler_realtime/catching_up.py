@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
@@ -34,6 +35,9 @@ PAGE: Final = 256
 
 PAGE_BYTES: Final = 256 * 1024
 """Payload read at once, about: a slow client holds on to it, and there may be a thousand."""
+
+JUDGED: Final = 16
+"""Messages that a binding's `may_see` is asked about at once for one socket."""
 
 JUDGE_TIMEOUT: Final = 10.0
 """Seconds a socket waits for a log that cannot be read before it is told to come again."""
@@ -237,17 +241,19 @@ async def catch_up(
 async def _judged(hub: Leader, connection: Connection, rows: Iterable[Row]) -> None:
     """Wait until it is known what of these messages the user may see. No other socket waits."""
     pauses = backoff.pauses()
-    while asked := tuple(row for row in rows if connection.must_judge(row)):
+    while asked := tuple(row for row in islice(rows, JUDGED) if connection.must_judge(row)):
         try:
             await hub.judging.find((connection.identity.listener, asked))
+        except KeyError:
+            pass  # others came first
         except Error as error:
             logger.debug("Nobody can be judged, so a client goes on later: %r", error)
             await asyncio.sleep(next(pauses))
 
 
 async def _send_again(hub: Leader, connection: Connection, awaiting: Sequence[Row]) -> None:
-    await _judged(hub, connection, awaiting)
     for row in awaiting:
+        await _judged(hub, connection, [row])
         if connection.hears(row):
             await connection.room_for(row)
             connection.hand_over(row, "redelivered")

@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -53,7 +54,7 @@ class Identity:
     claims: Claims
     password_mark: str | None = field(default=None, compare=False, repr=False)
 
-    @property
+    @cached_property
     def listener(self) -> tuple[int | str, frozenset[str]]:
         """Who is there, for whoever must know it to tell what is theirs."""
         return (self.user_id, self.groups)

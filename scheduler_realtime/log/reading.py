@@ -103,6 +103,7 @@ class Row(Addressed):
     scope_text: str
     texts: dict[Any, str] = field(default_factory=dict, repr=False)
     verdicts: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What `judging` found, by who asked: kept with the row, since it goes with it."""
 
     @property
     def size(self) -> int:
