@@ -221,7 +221,7 @@ async def catch_up(
     pages = Pages(hub)
     await _send_again(hub, connection, awaiting)
     try:
-        while connection.position < hub.position and not connection.is_closing:
+        while await _is_behind(hub, connection):
             rows = await pages.patiently_after(connection.position)
             if not rows:
                 connection.position = hub.position  # deleted by hand: there is nothing to send
@@ -229,6 +229,7 @@ async def catch_up(
                 await _judged(hub, connection, rows)
                 await connection.room_for(rows[0])
                 await pacing.turn()
+                await connection.known.wait()
                 while rows and _hand_over(connection, rows):
                     rows = pages.at_hand(connection.position)  # what came meanwhile
     except HistoryGap as gap:
@@ -238,8 +239,15 @@ async def catch_up(
         connection.say("caught_up", {"position": hub.promised(connection)})
 
 
+async def _is_behind(hub: Leader, connection: Connection) -> bool:
+    """Whether there is more for the connection, once it is known who is there."""
+    await connection.known.wait()
+    return connection.position < hub.position and not connection.is_closing
+
+
 async def _judged(hub: Leader, connection: Connection, rows: Iterable[Row]) -> None:
     """Wait until it is known what of these messages the user may see. No other socket waits."""
+    await connection.known.wait()
     pauses = backoff.pauses()
     while asked := tuple(row for row in islice(rows, JUDGED) if connection.must_judge(row)):
         try:

@@ -39,7 +39,8 @@ class Connection:
 
     `position`: everything for this user up to there was put into the mailbox, or, while the
     connection is live, up to where the hub has come. `reached`: how far the client has handled
-    what it got, as it says itself. `on_abort` is called when the line is cut.
+    what it got, as it says itself. Whose rights are in doubt is not `known` until they were looked up,
+    and gets nothing meanwhile. `on_abort` is called when the line is cut.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Connection:
         self._beats = 0
         self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=UNCONFIRMED)
         self.space = asyncio.Event()
+        self.known = asyncio.Event()
+        self.known.set()
         self.catching_up: asyncio.Task[None] | None = None
         self.mailbox = Mailbox(
             send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=on_abort

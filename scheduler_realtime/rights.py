@@ -125,6 +125,7 @@ class Rights:
         since = time.monotonic() if before is None else before.since
         self._doubts[connection] = _Doubt(since=since)
         self._woken.set()
+        connection.known.clear()
         if before is not None:
             return
         # Out of its groups nothing is offered, be it kept in the log or not.
@@ -161,6 +162,7 @@ class Rights:
         apply(self._house, connection, known)
         if connection.is_closing:
             return
+        connection.known.set()
         self._house.groups.enter(connection, connection.identity.groups)
         work = connection.catching_up
         if connection.is_live or work is None or work.done():

@@ -108,7 +108,7 @@ def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
         dates=_texts(draft, "dates"),
         groups=dumps(sorted(draft.groups)),
         needs=dumps(sorted(draft.needs)),
-        subject=draft.subject,
+        subject="" if is_resolved else draft.subject,  # nobody will be asked about it
         status=payload.status,
         opened_at=now,
         resolved_at=now if is_resolved else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -68,11 +69,12 @@ class ConflictViewSet(RealtimeListViewSet):
         """
         return super().list(request)
 
-    def paginate_queryset(self, queryset: QuerySet[Conflict]) -> list[Conflict]:
+    def page_of(self, rows: Any) -> Response:
         """A page, without what a binding's `may_see` keeps from the caller."""
-        page = super().paginate_queryset(queryset) or []
+        page = self.paginate_queryset(self.filter_queryset(rows)) or []
         jury, listener = Jury(), identity_of(self.request.user).listener
-        return [each for each in page if jury.sees(listener, _told(each))]
+        seen = [each for each in page if jury.sees(listener, _told(each))]
+        return self.get_paginated_response(self.get_serializer(seen, many=True).data)
 
     def get_queryset(self) -> QuerySet[Conflict]:
         """By what the caller is now."""
