@@ -117,7 +117,8 @@ class Connection:
             if row.type == EmergencyAlert.type:
                 self.hand_over_early(row)
             return True
-        if self.must_judge(row) or not self.mailbox.has_room(len(row.body)):
+        must_wait = row.subject and self.must_judge(row)
+        if must_wait or not self.mailbox.has_room(len(row.body)):
             self.is_live = False
             self.position = row.position - 1  # everything before went out in order
             return False
@@ -249,7 +250,7 @@ class Connection:
         """
         if not self.hears(row):
             return None
-        if (doubt := self._doubt(row)) is not None:
+        if row.subject and (doubt := self._doubt(row)) is not None:
             return _resync_text({"reason": doubt}, row, epoch)
         try:
             text = self._frame(row, epoch, mark)
@@ -262,8 +263,6 @@ class Connection:
 
     def _doubt(self, row: Row) -> str | None:
         """Why it cannot be told whether this user may have the message, where it cannot."""
-        if not row.subject:
-            return None
         verdict = judging.verdict_on(row, self.identity.listener)
         if verdict is None:
             return judging.CHANGED
@@ -276,7 +275,7 @@ class Connection:
             row,
             groups=self.identity.groups,
             is_cleared=self.identity.is_cleared,
-            sights=judging.sights_of(row, self.identity.listener),
+            sights=judging.sights_of(row, self.identity.listener) if row.subject else None,
             mark=mark,
         )
 

@@ -39,8 +39,8 @@ def text_for(
     if not row.is_for(groups):
         return None
     if not row.subject:
-        sights = SEEN if not row.groups.isdisjoint(groups) else GONE
-    if sights is None or all(each is Sight.NOTHING for each in sights):
+        sights = GONE if row.groups.isdisjoint(groups) else SEEN
+    elif sights is None or not any(sights):
         return None
     if mark is not None:
         position = None if mark == "early" else row.position

@@ -20,7 +20,7 @@ CHANGED: Final = "rights_changed"
 """Why somebody is, whose rights changed while a message waited for a slow client."""
 
 
-class Sight(enum.Enum):
+class Sight(enum.IntEnum):
     """What somebody may know of one object of a message."""
 
     NOTHING = 0

@@ -82,9 +82,9 @@ class Addressed:
 
         Where there is a subject: whether `may_see` is to be asked.
         """
-        return self.needs <= groups and not (
-            self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups)
-        )
+        if self.needs and not self.needs <= groups:
+            return False
+        return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
