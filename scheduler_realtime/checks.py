@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.contrib.auth import get_permission_codename
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from . import deployment, log, presence, registry
+from . import deployment, entitlement, log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
 from .conf import conf, readable_conf, unknown_keys
@@ -35,7 +33,7 @@ def register_all() -> None:
         check_application,
         check_layer,
         check_bindings,
-        check_permissions,
+        *entitlement.ALL,
         check_writes,
         check_database,
     ):
@@ -178,47 +176,6 @@ def check_bindings() -> Found:
                 obj=binding.model,
                 id="scheduler_realtime.E009",
             )
-
-
-def check_permissions() -> Found:
-    """Permissions that a binding demands, and nobody can hold."""
-    declared = _declared_permissions()
-    for binding in registry.bindings():
-        named, label = binding.permission, binding.model._meta.label
-        if named is None or named in declared:
-            continue
-        if not _PERMISSION.fullmatch(named):
-            yield checks.Error(
-                f"The binding of {label} demands the permission {named!r}, which is none.",
-                hint="Write it as app_label.codename, such as"
-                f" {binding.model._meta.app_label}.view_{binding.model._meta.model_name}.",
-                obj=binding.model,
-                id="scheduler_realtime.E031",
-            )
-        else:
-            yield checks.Warning(
-                f"The binding of {label} demands {named!r}, which no installed model declares:"
-                " but for superusers nobody may hear of it.",
-                hint="Correct its spelling. If you make the permission in a migration or it is a"
-                " backend's own, silence this.",
-                obj=binding.model,
-                id="scheduler_realtime.W030",
-            )
-
-
-_PERMISSION: Final = re.compile(r"\w+\.\w+")
-
-
-def _declared_permissions() -> set[str]:
-    """What `migrate` makes: of each model its default permissions, and those of its own."""
-    return {
-        f"{meta.app_label}.{codename}"
-        for meta in (model._meta for model in apps.get_models(include_auto_created=True))
-        for codename in (
-            *(get_permission_codename(action, meta) for action in meta.default_permissions),
-            *(codename for codename, _ in meta.permissions),
-        )
-    }
 
 
 def check_writes() -> Found:

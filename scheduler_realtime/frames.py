@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from . import clock
 from .judging import GONE, SEEN, Sight, Sights
 from .log import Row
-from .messages import RESYNC, envelope
+from .messages import RESYNC, WITHHELD, envelope, must_have
 from .wire import dumps, dumps_clean, plain
 
 _CHANGED = ("changes", "previous")
@@ -60,7 +60,7 @@ def whole(row: Row, *, is_cleared: bool) -> dict[str, Any]:
 def _frame(row: Row, is_cleared: bool, sights: Sights, position: int | None) -> dict[str, Any]:
     data = _seen(row.data, sights)
     if not is_cleared:
-        data = redacted(data, row.protected)
+        data = redacted(row.type, data, row.protected)
     return envelope(
         row.type,
         data,
@@ -71,10 +71,18 @@ def _frame(row: Row, is_cleared: bool, sights: Sights, position: int | None) -> 
     )
 
 
-def redacted(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """The payload without the protected names, wherever a schedule update puts them."""
+def redacted(type_: str, data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The payload without the protected names, wherever a schedule update puts them.
+
+    A text that the type must have is replaced by `WITHHELD`, so that no client shows nothing.
+    """
     if not names:
         return data
+    kept = {name: WITHHELD for name in names & data.keys() if must_have(type_, name)}
+    return {key: kept.get(key, value) for key, value in _without(data, names - kept.keys()).items()}
+
+
+def _without(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     result = {key: value for key, value in data.items() if key not in names}
     for key in _CHANGED:
         if isinstance(result.get(key), dict):
@@ -82,7 +90,7 @@ def redacted(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     if isinstance(result.get("objects"), list):
         # A host's own message may have anything there.
         result["objects"] = [
-            redacted(each, names) if isinstance(each, dict) else each for each in result["objects"]
+            _without(each, names) if isinstance(each, dict) else each for each in result["objects"]
         ]
     return result
 

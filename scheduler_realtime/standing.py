@@ -11,7 +11,14 @@ from django.db.models import Model, QuerySet
 from . import clock, lists, log
 from .audience import addressed
 from .log import Draft
-from .messages import FINAL, ConflictNotification, OptimizationProgress, Payload
+from .messages import (
+    FINAL,
+    WITHHELD,
+    ConflictNotification,
+    OptimizationProgress,
+    Payload,
+    must_have,
+)
 from .models import Conflict, OptimizationRun
 from .wire import dumps
 
@@ -89,6 +96,15 @@ def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     needed = set(found.order_by().values_list("needs", flat=True).distinct())
     held = [text for text in needed if set(json.loads(text)) <= set(groups)]
     return found.filter(needs__in=held)
+
+
+def redact(conflict: Conflict, names: Collection[str]) -> None:
+    """Take protected fields out of a row that is to be shown, and not to be saved."""
+    for name in set(names) & set(_OF_A_CONFLICT):
+        is_list = Conflict._meta.get_field(name).get_default() == lists.EMPTY
+        empty = lists.EMPTY if is_list else None
+        has_to_be = must_have(ConflictNotification.type, name)
+        setattr(conflict, name, WITHHELD if has_to_be else empty)
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import log
+from scheduler_realtime.conf import conf
 from scheduler_realtime.messages import CONTROL
 from scheduler_realtime.models import Message
 from scheduler_realtime.permissions import CLEARANCE, WATCHING
@@ -109,7 +110,8 @@ class MessageAdmin(RecordAdmin):
         """
         if not search_term:
             return queryset, False
-        readable = Q() if _is_cleared(request) else Q(protected=dumps([]))
+        withheld = Q(type__in=list(conf().PROTECTED_FIELDS))
+        readable = Q() if _is_cleared(request) else Q(protected=dumps([])) & ~withheld
         found = Q(readable)
         for word in search_term.split():
             found &= Q(body__icontains=dumps(word)[1:-1])

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
+from scheduler_realtime import standing
+from scheduler_realtime.messages import (
+    ConflictNotification,
+    OptimizationProgress,
+    protected_by_setting,
+)
 from scheduler_realtime.models import Conflict, OptimizationRun
+from scheduler_realtime.permissions import CLEARANCE
 
 from .filters import Choices
 from .people import Directory
-from .records import RecordAdmin, brief, listed, moment, narrow, over, parsed, pretty
+from .records import RecordAdmin, RecordList, brief, listed, moment, narrow, over, parsed, pretty
 
 
 class _ChoiceFilter(admin.SimpleListFilter):
@@ -63,6 +70,27 @@ class RunStatusFilter(_ChoiceFilter):
         return _choices(OptimizationProgress, "status")
 
 
+class ConflictList(RecordList):
+    """A page of conflicts, without what the reader may not see."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django does."""
+        super().get_results(request)
+        self.result_list = [_redacted(each, request) for each in self.result_list]
+
+
+def _withheld(request: HttpRequest) -> frozenset[str]:
+    """What of a conflict the reader may not see."""
+    is_cleared = bool(request.user.has_perm(CLEARANCE))
+    return frozenset() if is_cleared else protected_by_setting(ConflictNotification.type)
+
+
+def _redacted(conflict: Any, request: HttpRequest) -> Any:
+    if conflict is not None:
+        standing.redact(conflict, _withheld(request))
+    return conflict
+
+
 @admin.register(Conflict)
 class ConflictAdmin(RecordAdmin):
     """Conflicts, open and resolved."""
@@ -87,6 +115,22 @@ class ConflictAdmin(RecordAdmin):
         "known_to",
     )
     optional = ("surgeries", "actions_suggested", "in_rooms", "days", "resolved_when")
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those that the reader may read: a search in another would tell it, letter by letter."""
+        return tuple(name for name in self.search_fields if name not in _withheld(request))
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Those of the filters, for the same reason."""
+        return lookup in {each.parameter_name for each in self.list_filter}
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """One of them, without what the reader may not see."""
+        return _redacted(super().get_object(request, *args, **kwargs), request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Likewise."""
+        return ConflictList
 
     @admin.display(description=_("conflict"), ordering="conflict_id")
     def named(self, conflict: Conflict) -> str:

@@ -13,6 +13,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from scheduler_realtime.frames import redacted
+from scheduler_realtime.messages import protected_by_setting
 from scheduler_realtime.models import Message
 
 from .people import Directory, in_order
@@ -36,12 +37,14 @@ class Told:
     @cached_property
     def data(self) -> dict[str, Any]:
         """The payload, as far as it may be shown."""
-        return redacted(json.loads(self.message.body), frozenset(self.withheld))
+        body = json.loads(self.message.body)
+        return redacted(self.message.type, body, frozenset(self.withheld))
 
     @property
     def withheld(self) -> list[str]:
         """The names of what is left out."""
-        return [] if self.is_cleared else sorted(json.loads(self.message.protected))
+        own = {*json.loads(self.message.protected), *protected_by_setting(self.message.type)}
+        return [] if self.is_cleared else sorted(own)
 
     @property
     def actor(self) -> str:

@@ -12,16 +12,13 @@ from rest_framework import serializers
 
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.members import unknown_roles, unknown_users
-from scheduler_realtime.messages import TYPES, ReceiptUpdate, Statistics, UserPresence
+from scheduler_realtime.messages import OURS, TYPES
 from scheduler_realtime.wire import plain
 
 from .serializers import KeyField
 
 MOST: Final = 10_000
 """Receivers by name: whoever has more means a role, or everyone."""
-
-OURS: Final = frozenset({UserPresence.type, ReceiptUpdate.type, Statistics.type})
-"""Types that say what only the server can know: nobody else may send them."""
 
 
 class ReceiversSerializer(serializers.Serializer):

@@ -16,7 +16,7 @@ from django.db import connections, router
 from scheduler_realtime import clock
 from scheduler_realtime.audience import addressed
 from scheduler_realtime.exceptions import HistoryGap
-from scheduler_realtime.messages import EmergencyAlert
+from scheduler_realtime.messages import EmergencyAlert, protected_by_setting
 from scheduler_realtime.models import Log, Message
 from scheduler_realtime.wire import dumps
 
@@ -271,7 +271,7 @@ def row_of(
         body=body,
         groups=frozenset(json.loads(groups)),
         left_groups=frozenset(json.loads(left_groups)),
-        protected=frozenset(json.loads(protected)),
+        protected=frozenset(json.loads(protected)) | protected_by_setting(type_),
         scope_text=scope_text,
         needs=_NO_NEEDS if needs == "[]" else frozenset(json.loads(needs)),
         subject=subject,

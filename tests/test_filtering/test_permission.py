@@ -14,8 +14,8 @@ from scheduler_realtime import (
     Audience,
     broadcast_conflict_notification,
     broadcast_schedule_update,
-    checks,
     clock,
+    entitlement,
     log,
     receipts,
     registry,
@@ -289,4 +289,4 @@ def test_a_permission_that_there_is_not_is_complained_of(
 ) -> None:
     bind(Operation, permission=permission)
 
-    assert [each.id for each in checks.check_permissions()] == complaints
+    assert [each.id for each in entitlement.check_permissions()] == complaints
