@@ -11,21 +11,21 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='conflict',
             name='needs',
-            field=models.TextField(default='[]'),
+            field=models.TextField(db_default='[]', default='[]'),
         ),
         migrations.AddField(
             model_name='conflict',
             name='subject',
-            field=models.TextField(default=''),
+            field=models.TextField(db_default='', default=''),
         ),
         migrations.AddField(
             model_name='message',
             name='needs',
-            field=models.TextField(default='[]'),
+            field=models.TextField(db_default='[]', default='[]'),
         ),
         migrations.AddField(
             model_name='message',
             name='subject',
-            field=models.TextField(default=''),
+            field=models.TextField(db_default='', default=''),
         ),
     ]

@@ -55,8 +55,8 @@ class Message(models.Model):
     left_groups = models.TextField(default="[]")
     protected = models.TextField(default="[]")
     scope = models.TextField(default="{}")
-    needs = models.TextField(default="[]")
-    subject = models.TextField(default="")
+    needs = models.TextField(default="[]", db_default="[]")
+    subject = models.TextField(default="", db_default="")
 
     class Meta:
         verbose_name = _("message")

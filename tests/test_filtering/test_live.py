@@ -240,7 +240,7 @@ async def test_a_user_who_changed_is_judged_anew(
     who = replace(somebody(1), claims=replace(somebody(1).claims, user_key=1))
     seat = await house.join(who=who)
     house.publish(about(1, 7))
-    await until(lambda: bench.asked)
+    await until(lambda: bench.asked and seat.connection.is_live)
 
     bench.visible = {1: {7}}
     house.publish(row(2, "control", groups=[], order="look_up", users=[1], after=0), about(3, 7))
