@@ -17,6 +17,7 @@ from . import close_codes, frames, judging
 from .audience import addressed, user_group
 from .backlog import Item
 from .conf import conf
+from .discretion import told_of
 from .frames import Mark
 from .identity import Identity
 from .log import Row
@@ -254,8 +255,9 @@ class Connection:
             return _resync_text({"reason": doubt}, row, epoch)
         try:
             text = self._frame(row, epoch, mark)
-        except Exception:
-            logger.exception("Message %s cannot be written, so its readers resync.", row.position)
+        except Exception as error:  # noqa: BLE001 - it is told, but for its words
+            said = "Message %s cannot be written, so its readers resync: %s"
+            logger.error(said, row.position, told_of(error))  # noqa: TRY400 - nor its values
             return _resync_text({"reason": "capture_failed"}, row, epoch)
         if text is not None and row.ack_required and mark != "early" and epoch == self.epoch:
             self._unconfirmed.append((row.position, 0 if mark is None else self._beats + 2))

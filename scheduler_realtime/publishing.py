@@ -21,6 +21,7 @@ from . import conditions, doorbell, log, standing
 from .actor import current_actor, key_of
 from .audience import Audience
 from .clean_text import cleaned
+from .discretion import discreet
 from .exceptions import InvalidMessage
 from .messages import TYPES, OptimizationProgress, Payload, envelope
 from .models import Message
@@ -36,6 +37,7 @@ _ACTOR_LENGTH: Final = 255
 """What the log's column holds."""
 
 
+@discreet
 def publish(
     payload: Payload,
     *,

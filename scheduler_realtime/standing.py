@@ -40,6 +40,9 @@ _OF_A_CONFLICT: Final = (
     "resolved_at",
 )
 
+_LISTED: Final = frozenset({"affected_surgeries", "suggested_actions", "rooms", "dates"})
+"""Those that are lists, as JSON texts."""
+
 _OF_A_RUN: Final = (
     "groups",
     "status",
@@ -101,10 +104,9 @@ def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
 def redact(conflict: Conflict, names: Collection[str]) -> None:
     """Take protected fields out of a row that is to be shown, and not to be saved."""
     for name in set(names) & set(_OF_A_CONFLICT):
-        is_list = Conflict._meta.get_field(name).get_default() == lists.EMPTY
-        empty = lists.EMPTY if is_list else None
-        has_to_be = must_have(ConflictNotification.type, name)
-        setattr(conflict, name, WITHHELD if has_to_be else empty)
+        nothing = lists.EMPTY if name in _LISTED else None
+        shown = WITHHELD if must_have(ConflictNotification.type, name) else nothing
+        setattr(conflict, name, shown)
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:

@@ -11,6 +11,7 @@ from scheduler_realtime import log, subjects
 from scheduler_realtime.actor import current_actor
 from scheduler_realtime.binding import ScheduleBinding, report_failure, snapshot
 from scheduler_realtime.clean_text import cut
+from scheduler_realtime.discretion import discreet
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.messages import ScheduleUpdate
 from scheduler_realtime.subjects import Subject, known_to
@@ -31,6 +32,7 @@ Extra = tuple[str, Any, Any]
 """A name with its old and its new value, which no column of the model holds."""
 
 
+@discreet
 def record(
     binding: ScheduleBinding, changes: Iterable[Change], *, using: str, extra: Extra | None = None
 ) -> None:

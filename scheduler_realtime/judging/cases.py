@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from django.db import Error, connections, transaction
 
 from scheduler_realtime import log, registry, subjects
 from scheduler_realtime.binding import ScheduleBinding, restored
+from scheduler_realtime.discretion import told_of
 from scheduler_realtime.log import Addressed, Row
 from scheduler_realtime.subjects import Subject
 
@@ -86,11 +86,10 @@ class Case:
         if self.error is None:
             return
         logger.error(
-            "may_see of %s failed for %d users, with %s; they are told to read afresh.\n%s",
+            "may_see of %s failed for %d users, who are told to read afresh: %s",
             self.subject["of"],
             self.failures,
-            type(self.error).__qualname__,
-            "".join(traceback.format_tb(self.error.__traceback__)),
+            told_of(self.error),
         )
 
 
