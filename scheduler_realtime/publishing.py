@@ -23,7 +23,7 @@ from .audience import Audience
 from .clean_text import cleaned
 from .discretion import discreet
 from .exceptions import InvalidMessage
-from .messages import TYPES, OptimizationProgress, Payload, envelope
+from .messages import TYPES, OptimizationProgress, Payload, envelope, protected_by_setting
 from .models import Message
 from .wire import aware, moment_in, plain
 
@@ -83,7 +83,7 @@ def publish(
     if payload.type not in TYPES:
         raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")
     _agree(payload, draft)
-    if not _is_durable(payload):
+    if not _is_durable(payload, draft):
         _send_on_commit(draft)
         return None
     _write(payload, draft)
@@ -150,7 +150,9 @@ def _moment(value: Any) -> dt.datetime | None:
 
 
 def _send_on_commit(draft: log.Draft) -> None:
-    frame = envelope(draft.type, draft.data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
+    kept = _kept_from_layer(draft)
+    data = {n: value for n, value in draft.data.items() if n not in kept or value is None}
+    frame = envelope(draft.type, data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
 
     # A plain function: Django 5.2 logs a robust callback that fails by its __qualname__.
     def send() -> None:
@@ -170,13 +172,20 @@ not over, which Django takes back when it rolls back."""
 _told_lock: Final = threading.Lock()
 
 
-def _is_durable(payload: Payload) -> bool:
+def _kept_from_layer(draft: log.Draft) -> frozenset[str]:
+    """What is protected is for the log alone: whoever runs the channel layer can read it."""
+    return draft.protected | protected_by_setting(draft.type)
+
+
+def _is_durable(payload: Payload, draft: log.Draft) -> bool:
     """Of an optimisation's progress only the first and the final state are kept.
 
-    The first that this process hears of: a run told of by two processes has two.
+    The first that this process hears of: a run told of by two processes has two. What else is
+    worth only its moment is kept too where it says what is protected.
     """
     if not isinstance(payload, OptimizationProgress) or payload.is_final:
-        return payload.durable
+        said = {name for name, value in draft.data.items() if value is not None}
+        return payload.durable or not said.isdisjoint(_kept_from_layer(draft))
     with _told_lock:
         if payload.optimization_id not in _told:
             return True

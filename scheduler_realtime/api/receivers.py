@@ -55,7 +55,10 @@ class ReceiversSerializer(serializers.Serializer):
 class BroadcastSerializer(ReceiversSerializer):
     """The body of `POST broadcast`; `data` is checked by the model of its type."""
 
-    type = serializers.ChoiceField(choices=())
+    # What stands there instead may be anything: a refusal does not repeat it.
+    type = serializers.ChoiceField(
+        choices=(), error_messages={"invalid_choice": "There is no such type."}
+    )
     data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
     user_id = KeyField(allow_null=True, default=None)
 
