@@ -1,5 +1,6 @@
 """Live sockets: what a permission or `may_see` keeps from them, in order, and who waits for it."""
 
+import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from scheduler_realtime import backoff, judging, subjects
+from scheduler_realtime import backoff, books, judging, subjects
 from scheduler_realtime import identity as identities
 from scheduler_realtime.identity import Identity
 from scheduler_realtime.judging import jury
@@ -163,6 +164,9 @@ async def test_nobody_else_waits_for_a_function_that_takes_its_time(
 
     house.publish(about(1, 7, groups=["user.1"]), row(2), row(3))
     await heard(other, 2, 3)
+    await until(lambda: bench.read)
+    async with asyncio.timeout(2):
+        assert await books.run(lambda: "a look-up") == "a look-up"
     heard_meanwhile = asking.positions
     bench.may_answer.set()
     await heard(asking, 1, 2, 3)
@@ -282,3 +286,34 @@ async def test_what_is_known_of_a_user_counts_for_a_while(
     await until(lambda: 2 in seat.positions or "resync" in seat.types)
     assert len(bench.read) >= 2
     assert house.rows[1].verdicts[somebody(1).listener].known_at > known_at
+
+
+async def test_who_is_through_hears_before_all_are_judged(
+    house: House, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jury, "TOGETHER", 1)
+    monkeypatch.setattr(jury, "BUDGET", 0)
+    bench.visible = {user: {7} for user in (1, 2, 3)}
+    seats = [await house.join(who=somebody(user)) for user in (1, 2, 3)]
+
+    house.publish(about(1, 7), row(2))
+    for seat in seats:
+        await heard(seat, 1, 2)
+
+    assert sorted(bench.asked) == [(1, 7), (2, 7), (3, 7)]
+
+
+async def test_no_more_verdicts_are_kept_than_there_is_room_for(
+    house: House, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jury, "VERDICTS", 4)
+    bench.visible = {1: {7}}
+    seat = await house.join(who=somebody(1))
+
+    for position in range(1, 11):
+        house.publish(about(position, 7))
+        await until(lambda position=position: position in seat.positions)
+
+    kept = [each.position for each in house.rows if each.verdicts]
+    assert kept == list(range(11 - len(kept), 11))
+    assert len(kept) <= 5

@@ -77,6 +77,9 @@ async def test_permission_and_function_hold_on_every_server_and_in_replay(
         await change(site, "second", "emergency")
         await change(site, "third", "emergency")
         heard = [await ear.drain_until(titled("third")) for ear in (one, two, viewer)]
+        first, left = (frame["id"] for frame in heard[0] if frame["type"] == "schedule_update")
+        hidden = left + 2  # behind the notification that followed it
+        answer = await one.ask("ack", {"ids": [first, left, hidden]})
         resumed = {"epoch": welcome["data"]["epoch"], "since": welcome["data"]["position"]}
         async with site.listen("nurse", server=far, params=resumed) as late:
             replayed = await late.drain_until(lambda frame: frame["type"] == "caught_up")
@@ -93,6 +96,7 @@ async def test_permission_and_function_hold_on_every_server_and_in_replay(
     assert updates(heard[2]) == []
     assert updates(replayed) == [("first", None), (None, "left")]
     assert "second" not in str([frame for frame in heard[0] if frame["type"] == "schedule_update"])
+    assert answer["data"] == {"acknowledged": [first, left], "unknown": [hidden]}
     assert silent_after < 4
     assert updates(later[1]) == []
 
