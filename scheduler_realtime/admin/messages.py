@@ -67,13 +67,14 @@ class MessageAdmin(RecordAdmin):
         "written",
         "caused_by",
         "to_all",
+        "needed",
         "left",
         "ack_required",
         "expires",
         "payload",
         "withheld",
     )
-    optional = ("left", "expires", "withheld")
+    optional = ("needed", "left", "expires", "withheld")
 
     def get_urls(self) -> list[URLPattern]:
         """With the search for people of the form that sends."""
@@ -172,6 +173,11 @@ class MessageAdmin(RecordAdmin):
     def to_all(self, message: Any) -> str:
         """Whom, of fewer messages more."""
         return str(message.told.audience(_NAMED_ON_ITS_PAGE))
+
+    @admin.display(description=_("of them, holders of"))
+    def needed(self, message: Any) -> str:
+        """The permissions that whoever hears it holds."""
+        return str(message.told.needed)
 
     @admin.display(description=_("told only that it is gone"))
     def left(self, message: Any) -> str:

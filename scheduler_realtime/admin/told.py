@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from scheduler_realtime.audience import permission_in
 from scheduler_realtime.frames import redacted
 from scheduler_realtime.messages import protected_by_setting
 from scheduler_realtime.models import Message
@@ -58,6 +59,11 @@ class Told:
     def left(self, most: int = NAMED) -> str:
         """Who hears only that the object left their sight."""
         return self.directory.audience(json.loads(self.message.left_groups), most=most)
+
+    @property
+    def needed(self) -> str:
+        """The permissions that whoever hears it holds."""
+        return ", ".join(map(permission_in, json.loads(self.message.needs)))
 
     @property
     def text(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -107,6 +108,25 @@ def test_who_does_not_hold_it_gets_nothing_at_any_door(
 
     assert [data["changes"]["status"] for data in door(holder)] == ["secret"]
     assert door(other) == []
+
+
+def test_the_admin_says_who_hears_it_and_finds_it_for_holders_alone(
+    bound: Any, holder: User, other: User, admin_client: Client
+) -> None:
+    Operation.objects.create()
+    pump()
+    page = f"/admin/scheduler_realtime/message/{Message.objects.get().pk}/change/"
+
+    assert MAY in admin_client.get(page).content.decode()
+    found = [
+        len(
+            admin_client.get(f"/admin/scheduler_realtime/message/?to={user.username}")
+            .context["cl"]
+            .result_list
+        )
+        for user in (holder, other)
+    ]
+    assert found == [1, 0]
 
 
 def test_a_superuser_holds_it_and_an_inactive_holder_does_not(bound: Any, holder: User) -> None:
