@@ -24,6 +24,8 @@ from scheduler_realtime.testing import pump
 from tests.harness.desk import ask, node, person, read, socket
 from tests.harness.site import Site
 
+pytestmark = pytest.mark.sqlite_only
+
 PATH_ID = re.compile(r"\(\?P<|<\w+:?\w*>")
 
 

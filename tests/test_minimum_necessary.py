@@ -32,7 +32,11 @@ from scheduler_realtime.testing import heard_by, pump
 from tests.harness import fake_hub
 from tests.harness.desk import ask, person, read
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unthrottled"),
+    pytest.mark.sqlite_only,
+]
 
 NAME = "Zebedee Quillfeather"
 
