@@ -18,6 +18,7 @@ from .messages import (
     OptimizationProgress,
     Payload,
     must_have,
+    protected_by_setting,
 )
 from .models import Conflict, OptimizationRun
 from .wire import dumps
@@ -40,8 +41,14 @@ _OF_A_CONFLICT: Final = (
     "resolved_at",
 )
 
-_LISTED: Final = frozenset({"affected_surgeries", "suggested_actions", "rooms", "dates"})
-"""Those that are lists, as JSON texts."""
+_NOTHING: Final = {
+    "affected_surgeries": lists.EMPTY,
+    "suggested_actions": lists.EMPTY,
+    "rooms": lists.EMPTY,
+    "dates": lists.EMPTY,
+    "metrics": "{}",
+}
+"""What stands in a JSON column whose content is withheld; in all others null does."""
 
 _OF_A_RUN: Final = (
     "groups",
@@ -101,12 +108,23 @@ def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     return found.filter(needs__in=held)
 
 
-def redact(conflict: Conflict, names: Collection[str]) -> None:
-    """Take protected fields out of a row that is to be shown, and not to be saved."""
-    for name in set(names) & set(_OF_A_CONFLICT):
-        nothing = lists.EMPTY if name in _LISTED else None
-        shown = WITHHELD if must_have(ConflictNotification.type, name) else nothing
-        setattr(conflict, name, shown)
+def withheld(kind: type[Model], *, is_cleared: bool) -> frozenset[str]:
+    """What of such a row a reader may not see, as the settings say."""
+    told = ConflictNotification if kind is Conflict else OptimizationProgress
+    return frozenset() if is_cleared else protected_by_setting(told.type)
+
+
+def redacted(row: M, *, is_cleared: bool) -> M:
+    """The same row without what its reader may not see: to be shown, and not to be saved."""
+    kind = type(row)
+    type_, columns = (
+        (ConflictNotification.type, _OF_A_CONFLICT)
+        if kind is Conflict
+        else (OptimizationProgress.type, _OF_A_RUN)
+    )
+    for name in withheld(kind, is_cleared=is_cleared) & set(columns):
+        setattr(row, name, WITHHELD if must_have(type_, name) else _NOTHING.get(name))
+    return row
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:

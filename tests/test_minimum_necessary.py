@@ -26,7 +26,7 @@ from scheduler_realtime import (
 )
 from scheduler_realtime import ephemeral as rooms
 from scheduler_realtime.messages import TYPES, WITHHELD
-from scheduler_realtime.models import Conflict, Message
+from scheduler_realtime.models import Conflict, Message, OptimizationRun
 from scheduler_realtime.schemas import asyncapi
 from scheduler_realtime.testing import heard_by, pump
 from tests.harness import fake_hub
@@ -53,10 +53,19 @@ def _by_setting(settings: Settings) -> None:
     settings.SCHEDULER_REALTIME = {"PROTECTED_FIELDS": PROTECTED, "BULK_THRESHOLD": 2}
 
 
+MAY = (
+    "view_message",
+    "view_conflict",
+    "view_optimizationrun",
+    "view_receipt",
+    "broadcast_message",
+)
+
+
 @pytest.fixture
 def plain() -> User:
     """Staff that may read every page of the admin and every message, and is not cleared."""
-    user = person("plain", "view_message", "view_conflict", "view_receipt", "broadcast_message")
+    user = person("plain", *MAY)
     User.objects.filter(pk=user.pk).update(is_staff=True)
     return user
 
@@ -121,6 +130,10 @@ def of_conflicts(user: User) -> str:
     return ask("GET", "conflicts", who=user).content.decode()
 
 
+def of_optimizations(user: User) -> str:
+    return ask("GET", "optimizations", who=user).content.decode()
+
+
 def of_receipts(user: User) -> str:
     answers = [
         ask("GET", f"messages/{position}/receipts", who=user)
@@ -139,6 +152,7 @@ def of_the_admin(user: User) -> str:
     paths = [f"{root}/message/", f"{root}/conflict/", f"{root}/", "/admin/"]
     paths += [f"{root}/message/{key}/change/" for key in keys]
     paths += [f"{root}/conflict/{Conflict.objects.get().pk}/change/"]
+    paths += [f"{root}/optimizationrun/{OptimizationRun.objects.get().pk}/change/"]
     answers = [client.get(path) for path in paths]
     assert {each.status_code for each in answers} == {200}
     return "".join(each.content.decode() for each in answers)
@@ -159,6 +173,7 @@ DOORS: list[Callable[[User], str]] = [
     of_the_log,
     of_messages,
     of_conflicts,
+    of_optimizations,
     of_the_admin,
     of_a_terminal,
 ]

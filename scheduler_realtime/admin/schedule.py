@@ -12,11 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import standing
-from scheduler_realtime.messages import (
-    ConflictNotification,
-    OptimizationProgress,
-    protected_by_setting,
-)
+from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
 from scheduler_realtime.models import Conflict, OptimizationRun
 from scheduler_realtime.permissions import CLEARANCE
 
@@ -70,29 +66,47 @@ class RunStatusFilter(_ChoiceFilter):
         return _choices(OptimizationProgress, "status")
 
 
-class ConflictList(RecordList):
-    """A page of conflicts, without what the reader may not see."""
+class StandingList(RecordList):
+    """A page of conflicts or runs, without what the reader may not see."""
 
     def get_results(self, request: HttpRequest) -> None:
         """As Django does."""
         super().get_results(request)
-        self.result_list = [_redacted(each, request) for each in self.result_list]
+        self.result_list = [_shown(each, request) for each in self.result_list]
 
 
-def _withheld(request: HttpRequest) -> frozenset[str]:
-    """What of a conflict the reader may not see."""
-    is_cleared = bool(request.user.has_perm(CLEARANCE))
-    return frozenset() if is_cleared else protected_by_setting(ConflictNotification.type)
+class StandingAdmin(RecordAdmin):
+    """What conflicts and runs have in common: protected fields are neither shown nor searched."""
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those that the reader may read: a search in another would tell it, letter by letter."""
+        hidden = standing.withheld(self.model, is_cleared=_is_cleared(request))
+        return tuple(name for name in self.search_fields if name not in hidden)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Those of the filters, for the same reason."""
+        return lookup in {each.parameter_name for each in self.list_filter}
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """One of them, without what the reader may not see."""
+        found = super().get_object(request, *args, **kwargs)
+        return None if found is None else _shown(found, request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Likewise."""
+        return StandingList
 
 
-def _redacted(conflict: Any, request: HttpRequest) -> Any:
-    if conflict is not None:
-        standing.redact(conflict, _withheld(request))
-    return conflict
+def _is_cleared(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(CLEARANCE))
+
+
+def _shown(row: Any, request: HttpRequest) -> Any:
+    return standing.redacted(row, is_cleared=_is_cleared(request))
 
 
 @admin.register(Conflict)
-class ConflictAdmin(RecordAdmin):
+class ConflictAdmin(StandingAdmin):
     """Conflicts, open and resolved."""
 
     list_display = ("named", "state", "severity", "about", "days", "opened")
@@ -115,22 +129,6 @@ class ConflictAdmin(RecordAdmin):
         "known_to",
     )
     optional = ("surgeries", "actions_suggested", "in_rooms", "days", "resolved_when")
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Those that the reader may read: a search in another would tell it, letter by letter."""
-        return tuple(name for name in self.search_fields if name not in _withheld(request))
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Those of the filters, for the same reason."""
-        return lookup in {each.parameter_name for each in self.list_filter}
-
-    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """One of them, without what the reader may not see."""
-        return _redacted(super().get_object(request, *args, **kwargs), request)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Likewise."""
-        return ConflictList
 
     @admin.display(description=_("conflict"), ordering="conflict_id")
     def named(self, conflict: Conflict) -> str:
@@ -192,7 +190,7 @@ class ConflictAdmin(RecordAdmin):
 
 
 @admin.register(OptimizationRun)
-class OptimizationRunAdmin(RecordAdmin):
+class OptimizationRunAdmin(StandingAdmin):
     """Optimisations, running and ended."""
 
     list_display = ("optimization_id", "state", "progress", "best_score", "started", "updated")

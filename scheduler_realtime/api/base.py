@@ -120,5 +120,9 @@ class RealtimeListViewSet(RealtimeViewSet, GenericViewSet):
 
     def page_of(self, rows: Any) -> Response:
         """A page of these rows, as far as the request's filters let them through."""
-        page = self.paginate_queryset(self.filter_queryset(rows))
+        page = self.visible(self.paginate_queryset(self.filter_queryset(rows)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def visible(self, page: Any) -> Any:
+        """Those of a page's rows that the caller may see, as far as the caller may."""
+        return page

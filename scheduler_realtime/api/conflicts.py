@@ -14,7 +14,6 @@ from scheduler_realtime import standing
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.judging import Jury
 from scheduler_realtime.log import Addressed
-from scheduler_realtime.messages import ConflictNotification, protected_by_setting
 from scheduler_realtime.models import Conflict
 from scheduler_realtime.schemas import described
 
@@ -70,15 +69,11 @@ class ConflictViewSet(RealtimeListViewSet):
         """
         return super().list(request)
 
-    def page_of(self, rows: Any) -> Response:
-        """A page, without what a binding's `may_see` keeps from the caller."""
-        page = self.paginate_queryset(self.filter_queryset(rows)) or []
+    def visible(self, page: Any) -> list[Conflict]:
+        """Without what a binding's `may_see` keeps from the caller, and what is protected."""
         jury, reader = Jury(), identity_of(self.request.user)
         seen = [each for each in page if jury.sees(reader.listener, _told(each))]
-        if not reader.is_cleared:
-            for each in seen:
-                standing.redact(each, protected_by_setting(ConflictNotification.type))
-        return self.get_paginated_response(self.get_serializer(seen, many=True).data)
+        return [standing.redacted(each, is_cleared=reader.is_cleared) for each in seen]
 
     def get_queryset(self) -> QuerySet[Conflict]:
         """By what the caller is now."""

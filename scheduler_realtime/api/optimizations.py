@@ -21,10 +21,11 @@ from scheduler_realtime.frames import user_id_of
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.messages import FINAL
 from scheduler_realtime.models import OptimizationRun
+from scheduler_realtime.permissions import CLEARANCE
 from scheduler_realtime.schemas import REFUSAL, described
 from scheduler_realtime.wire import plain
 
-from .base import Holds, RealtimeListViewSet
+from .base import Holds, RealtimeListViewSet, holds
 from .pages import RealtimePagination
 from .serializers import KeyField, MomentField, TextDictField
 
@@ -96,6 +97,14 @@ class OptimizationViewSet(RealtimeListViewSet):
         """Runs now and recently, the one that was started last first."""
         return super().list(request)
 
+    def visible(self, page: Any) -> list[OptimizationRun]:
+        """Without what is protected from the caller."""
+        return [standing.redacted(each, is_cleared=self._is_cleared) for each in page]
+
+    @property
+    def _is_cleared(self) -> bool:
+        return holds(self.request.user, CLEARANCE)
+
     def get_queryset(self) -> QuerySet[OptimizationRun]:
         """By what the caller is now."""
         return standing.seen_by(identity_of(self.request.user).groups, standing.runs())
@@ -119,7 +128,8 @@ class OptimizationViewSet(RealtimeListViewSet):
             run.cancel_asked_at = run.cancel_asked_at or clock.now()
             run.save(using=log.database(), update_fields=["cancel_asked_at"])
             orders.cancel(run.optimization_id, plain(request.user.pk))
-        return Response(self.get_serializer(run).data, status=HTTP_202_ACCEPTED)
+        shown = standing.redacted(run, is_cleared=self._is_cleared)
+        return Response(self.get_serializer(shown).data, status=HTTP_202_ACCEPTED)
 
     def _locked(self, optimization_id: str) -> OptimizationRun:
         rows = self.get_queryset().select_for_update()
