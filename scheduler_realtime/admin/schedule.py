@@ -85,7 +85,7 @@ class StandingAdmin(RecordAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Those of the filters, for the same reason."""
-        return lookup in {each.parameter_name for each in self.list_filter}
+        return lookup in {getattr(each, "parameter_name", "") for each in self.list_filter}
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """One of them, without what the reader may not see."""

@@ -69,7 +69,7 @@ class ConflictViewSet(RealtimeListViewSet):
         """
         return super().list(request)
 
-    def visible(self, page: Any) -> list[Conflict]:
+    def visible(self, page: Any) -> Any:
         """Without what a binding's `may_see` keeps from the caller, and what is protected."""
         jury, reader = Jury(), identity_of(self.request.user)
         seen = [each for each in page if jury.sees(reader.listener, _told(each))]

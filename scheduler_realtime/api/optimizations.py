@@ -97,7 +97,7 @@ class OptimizationViewSet(RealtimeListViewSet):
         """Runs now and recently, the one that was started last first."""
         return super().list(request)
 
-    def visible(self, page: Any) -> list[OptimizationRun]:
+    def visible(self, page: Any) -> Any:
         """Without what is protected from the caller."""
         return [standing.redacted(each, is_cleared=self._is_cleared) for each in page]
 
