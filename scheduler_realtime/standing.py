@@ -39,6 +39,7 @@ _OF_A_RUN: Final = (
     "best_score",
     "time_elapsed",
     "metrics",
+    "reason",
     "updated_at",
 )
 
@@ -118,7 +119,7 @@ def _take_down_run(payload: OptimizationProgress, draft: Draft) -> None:
             [run],
             update_conflicts=True,
             unique_fields=["optimization_id"],
-            update_fields=_OF_A_RUN,
+            update_fields=[*_OF_A_RUN, "lease_until"],
         )
         return
     # Two processes may tell of one run, and the first that the second hears of be late.
