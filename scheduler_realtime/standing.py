@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
@@ -77,6 +78,16 @@ def runs() -> QuerySet[OptimizationRun]:
 def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     """Those of these conflicts or runs that somebody in these groups was told of."""
     return rows.filter(lists.having_any("groups", groups))
+
+
+def groups_of(run: OptimizationRun) -> list[str]:
+    """Who may know of a run."""
+    return list(json.loads(run.groups))
+
+
+def metrics_of(run: OptimizationRun) -> dict[str, Any]:
+    """What its engine told beside the figures."""
+    return dict(json.loads(run.metrics))
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
