@@ -63,7 +63,9 @@ class Hub:
         self._is_hearing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.ending = Ending(self)
-        self.ending.unwritten.extend((self.deliveries.flush, self.attendance.sign_off))
+        self.ending.unwritten.extend(
+            (self.deliveries.flush, self.attendance.sign_off, progress.cut_off)
+        )
 
     # Life.
 

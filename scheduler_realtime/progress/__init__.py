@@ -10,12 +10,13 @@ from .engines import (
 )
 from .holding import LEASE
 from .run import Run
-from .tracking import look, track_optimization
+from .tracking import cut_off, look, track_optimization
 
 __all__ = [
     "LEASE",
     "Run",
     "cp_sat_solve",
+    "cut_off",
     "lapses",
     "look",
     "optuna_callback",

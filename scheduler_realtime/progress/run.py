@@ -44,6 +44,7 @@ class Run:
         self._stop = threading.Event()
         self._heeded = False
         self._lost = False
+        self._why: str | None = None
         self._deeds: list[Callable[[], Any]] = []
 
     @property
@@ -107,9 +108,10 @@ class Run:
         if is_late:
             self._do(deed)
 
-    def cancel(self) -> None:
-        """Have the engine stop, as this process itself wishes: at its end, for one."""
+    def cancel(self, reason: str | None = None) -> None:
+        """Have the engine stop, as this process itself wishes, and why in words for a screen."""
         with self._lock:
+            self._why = self._why or reason
             deeds = [] if self._stop.is_set() else list(self._deeds)
             self._stop.set()
         for deed in deeds:
@@ -137,7 +139,7 @@ class Run:
         """The last state, by what the run was left with. From now on nothing is told."""
         self._ticker.close()
         status, reason = outcome(error, is_heeded=self._heeded)
-        return self._payload(status, reason)
+        return self._payload(status, self._why if status == "cancelled" and self._why else reason)
 
     def _payload(self, status: Status, reason: str | None = None) -> OptimizationProgress:
         with self._lock:

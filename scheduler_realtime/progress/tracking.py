@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 import uuid
 import weakref
 from collections.abc import Iterable
@@ -24,6 +25,11 @@ from .pulse import END_WITHIN, InTest, Pulse, refuse_transaction
 from .run import Run
 
 logger = logging.getLogger(__name__)
+
+HEED_WITHIN: Final = 4.0
+"""Seconds that engines have to stop at the end of their process, and to be told of."""
+
+CUT_OFF: Final = "The server that ran it was told to end."
 
 _UNWRITTEN: Final = "The end of the optimisation %r could not be written: its lease will end."
 
@@ -96,6 +102,8 @@ class _Tracking:
             run.status = ended.result(END_WITHIN * 1.5)
         except Exception:
             logger.exception(_UNWRITTEN, run.optimization_id)
+        finally:
+            _here.pop(run.optimization_id, None)
 
     async def __aenter__(self) -> Run:
         run, keeper = self._make(is_in_test=False)
@@ -115,11 +123,18 @@ class _Tracking:
                 run.status = await asyncio.shield(ended)
         except Exception:
             logger.exception(_UNWRITTEN, run.optimization_id)
+        finally:
+            _here.pop(run.optimization_id, None)
 
     def look(self) -> None:
         """Have it look for a wish to stop, now. From any thread, blocking nothing."""
         if isinstance(self._keeper, Pulse):
             self._keeper.look()
+
+    def cut_off(self) -> None:
+        """Have its engine stop, since this process is about to end."""
+        if self._run is not None:
+            self._run.cancel(CUT_OFF)
 
     def _make(self, *, is_in_test: bool) -> tuple[Run, Pulse | InTest]:
         if self._run is not None:
@@ -141,8 +156,7 @@ class _Tracking:
     def _parts(self) -> tuple[Run, Pulse | InTest]:
         if self._run is None or self._keeper is None:
             raise InvalidMessage("optimization_id", "a run that was not entered cannot end")
-        _here.pop(self._run.optimization_id, None)
-        self._run.status = "ended"
+        self._run.status = "ending"
         return self._run, self._keeper
 
 
@@ -151,6 +165,19 @@ def look(optimization_id: str) -> None:
     tracking = _here.get(optimization_id)
     if tracking is not None:
         tracking.look()
+
+
+async def cut_off() -> None:
+    """Have every run of this process stop, and wait a moment for their last words.
+
+    An engine that does not heed it ends with the process, and its run by its lease.
+    """
+    deadline = time.monotonic() + HEED_WITHIN
+    for tracking in list(_here.values()):
+        tracking.cut_off()
+    # They end in threads of their own, and a process ends once: asking is simpler.
+    while _here and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
 
 
 def _after_fork() -> None:
