@@ -1,7 +1,9 @@
 """`optimize`: optimises a day from the shell, in the open: the boards show how far it is."""
 
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -29,16 +31,15 @@ class Command(BaseCommand):
         who = get_user_model().objects.filter(username=user).first()
         if who is None:
             raise CommandError(f"There is no user {user!r}.")
-        try:
-            started = optimizations.begin(options["date"] or timezone.localdate(), who, seconds)
-        except optimizations.Refused as refusal:
-            raise CommandError(str(refusal)) from None
-        self.say(f"Optimising as {started.run.optimization_id}.")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: started.run.cancel("The command was told to end."))
         # In a thread: while the solver is at it, no signal would be handled in this one.
-        with ThreadPoolExecutor(1) as pool:
+        with told_to_end() as told, ThreadPoolExecutor(1) as pool:
+            try:
+                started = optimizations.begin(options["date"] or timezone.localdate(), who, seconds)
+            except optimizations.Refused as refusal:
+                raise CommandError(str(refusal)) from None
+            self.say(f"Optimising as {started.run.optimization_id}.")
             future = pool.submit(started.work)
+            told.add_done_callback(lambda _: started.run.cancel("The command was told to end."))
             try:
                 outcome = future.result()
             except OptimizationFailed as failure:
@@ -53,3 +54,25 @@ class Command(BaseCommand):
     def say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+@contextmanager
+def told_to_end() -> Iterator[Future[None]]:
+    """Done at the first SIGTERM or Ctrl-C inside of the block; a second one has its usual effect."""
+    told: Future[None] = Future()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def tell(*args: object) -> None:
+        put_back()
+        told.set_result(None)
+
+    for number in before:
+        signal.signal(number, tell)
+    try:
+        yield told
+    finally:
+        put_back()
