@@ -1,6 +1,7 @@
 """A day is optimised in the open: from REST and from the shell, stopped from elsewhere, never lost."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -20,11 +21,13 @@ from tests.harness.site import Site
 
 pytestmark = pytest.mark.slow
 
-# Tomorrow, since of today the clock has passed another share at each run of the tests.
+# Another day each, since a run's name is never used twice; of today the clock has passed some.
+DAYS = itertools.count(1)
+
 MESS = """
 from datetime import date
 from project.scheduling import seed
-day = timezone.localdate() + timedelta(days=1)
+day = timezone.localdate() + timedelta(days={ahead})
 Surgery.objects.filter(start_time__date=day).delete()
 Surgery.objects.bulk_create(seed.programme(day))
 late = list(Surgery.objects.filter(start_time__date=day, status="scheduled"))
@@ -79,7 +82,7 @@ OptimizationRun.objects.filter(pk=run.pk, lease_until__isnull=False).update(
 @pytest.fixture
 def day(clustered_site: Site) -> str:
     """A day with a mess in it."""
-    return clustered_site.shell(MESS)
+    return clustered_site.shell(MESS.format(ahead=next(DAYS)))
 
 
 def state(site: Site, day: str) -> dict[str, Any]:

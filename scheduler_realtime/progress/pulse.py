@@ -57,6 +57,7 @@ class Pulse(threading.Thread):
         self._run_of = run
         self._final: OptimizationProgress | None = None
         self._woken = threading.Event()
+        self._pause: float | None = BEAT
         self._flush_at = 0.0
 
     def begin(self) -> Future[None]:
@@ -79,7 +80,7 @@ class Pulse(threading.Thread):
             _settle(self.begun, self._begin)
             if self.begun.exception() is None:
                 while self._final is None:
-                    self._woken.wait(BEAT)
+                    self._woken.wait(self._pause)
                     self._woken.clear()
                     if self._final is None:
                         self._beat()
@@ -103,6 +104,9 @@ class Pulse(threading.Thread):
             logger.exception("A run could not be written of; trying again.")
             return
         self._run_of.hear(heard)
+        if not heard.is_ours:
+            self._pause = None  # there is nothing to beat for
+            connections.close_all()
 
     def _end(self) -> str:
         final = self._final or self._run_of.figures()
