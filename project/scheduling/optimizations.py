@@ -3,7 +3,6 @@
 A host that has Celery would call a task in place of the thread.
 """
 
-import itertools
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -50,18 +49,8 @@ def begin(today: date, user: Any, seconds: float) -> Started:
     """Begins a run for that day. Raises `Refused` while there is one, on whichever node."""
     if today < timezone.localdate():
         raise Refused("This day is over.")
-    for number in itertools.count(1):
-        stack = ExitStack()
-        try:
-            # The name is the lock: of one day only one run can have the next number.
-            run = stack.enter_context(
-                track_optimization(user=user, optimization_id=f"day-{today}-{number}")
-            )
-        except OptimizationEnded:
-            continue
-        except OptimizationRunning:
-            raise Refused("This day is being optimised already.") from None
-        break
+    stack = ExitStack()
+    run = _named(today, user, stack)
 
     def work() -> optimizer.Outcome | None:
         try:
@@ -71,6 +60,20 @@ def begin(today: date, user: Any, seconds: float) -> Started:
             connections.close_all()
 
     return Started(run=run, work=work)
+
+
+def _named(today: date, user: Any, stack: ExitStack) -> Any:
+    """The run by the next free name, which is the lock: of one day only one run can have it."""
+    number = 0
+    while True:
+        number += 1
+        name = f"day-{today}-{number}"
+        try:
+            return stack.enter_context(track_optimization(user=user, optimization_id=name))
+        except OptimizationEnded:
+            continue
+        except OptimizationRunning:
+            raise Refused("This day is being optimised already.") from None
 
 
 class Wish(serializers.Serializer):

@@ -84,7 +84,7 @@ def _cp_sat_callback(
 ) -> Any:
     from ortools.sat.python import cp_model
 
-    class Callback(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # it is C++
+    class Callback(cp_model.CpSolverSolutionCallback):
         def __init__(self) -> None:
             super().__init__()
             self._solutions = itertools.count(1)
