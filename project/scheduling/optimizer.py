@@ -218,18 +218,11 @@ def write(before: Programme, after: Programme, today: date) -> Outcome:
 
 
 def settled(present: Programme, moves: list[Slot]) -> list[Slot]:
-    """Those of the moves that put nothing in the way of anything, as the day is now."""
-    stood = {(one.pk, other.pk) for one, other in present.collisions()}
-    while moves:
+    """Those of the moves that are in nobody's way, as the day is now: one that is is not made."""
+    while True:
         moving = {slot.pk for slot in moves}
-        bad = {
-            pk
-            for one, other in present.with_slots(moves).collisions()
-            if (one.pk, other.pk) not in stood
-            for pk in (one.pk, other.pk)
-            if pk in moving
-        }
+        collisions = present.with_slots(moves).collisions()
+        bad = moving & {slot.pk for pair in collisions for slot in pair}
         if not bad:
-            break
+            return moves
         moves = [slot for slot in moves if slot.pk not in bad]
-    return moves

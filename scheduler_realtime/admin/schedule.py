@@ -158,7 +158,7 @@ class OptimizationRunAdmin(RecordAdmin):
     fields = readonly_fields = (
         "optimization_id",
         "status",
-        "reason",
+        "why",
         "progress",
         "current_iteration",
         "total_iterations",
@@ -173,13 +173,18 @@ class OptimizationRunAdmin(RecordAdmin):
         "heard_of_until",
         "known_to",
     )
-    optional = ("reason", "took", "started_by", "cancel_asked", "heard_of_until")
+    optional = ("why", "took", "started_by", "cancel_asked", "heard_of_until")
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, run: OptimizationRun) -> str:
         """How it stands; while it runs, whether it was asked to end."""
         is_awaited = run.cancel_asked_at is not None and run.status not in FINAL
         return over(run.status, gettext("cancel asked") if is_awaited else "")
+
+    @admin.display(description=_("reason"))
+    def why(self, run: OptimizationRun) -> str:
+        """Why it failed, in words for a screen."""
+        return run.reason or ""
 
     @admin.display(description=_("progress"), ordering="progress_percentage")
     def progress(self, run: OptimizationRun) -> str:
