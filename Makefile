@@ -12,7 +12,8 @@ DJANGO =
 
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check install --quiet
-PYTEST = $(RUN) -m pytest --ds=tests.settings
+# Files are spread over two processes: the tests wait for servers more than they compute.
+PYTEST = $(RUN) -m pytest --ds=tests.settings --numprocesses=2 --dist=loadfile
 
 # The first that runs and is new enough is taken; PYTHON=... is tried alone.
 CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)

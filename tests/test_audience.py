@@ -70,7 +70,6 @@ def test_an_enums_member_is_the_role_it_stands_for() -> None:
         {"roles": [Group(name="nurse")]},
         {"roles": ["\udc00"]},
     ],
-    ids=ascii,
 )
 def test_receivers_that_nobody_could_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidAudience):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -52,11 +53,18 @@ def examined_by(site: Site, *options: str) -> Found:
 
 
 def examined(*options: str) -> Found:
-    """What it finds in the tests' own database, where no relay runs."""
+    """What it finds in the tests' own database, where no relay runs and so no canary arrives."""
     out = io.StringIO()
-    with contextlib.suppress(CommandError):
-        call_command("realtime_doctor", "--json", "--timeout=0.3", *options, stdout=out)
+    with (
+        mock.patch("scheduler_realtime.doctor.round.Canary", short_lived),
+        contextlib.suppress(CommandError),
+    ):
+        call_command("realtime_doctor", "--json", *options, stdout=out)
     return parsed(out.getvalue())
+
+
+def short_lived(*, within: float, **others: Any) -> Canary:
+    return Canary(within=0.3, **others)
 
 
 def states(found: Found) -> dict[str, str]:
@@ -111,7 +119,7 @@ def test_servers_that_ring_in_another_redis_are_found_out(clustered_site: Site) 
     done = manage(
         clustered_site.database_url,
         clustered_site.redis_url,
-        *("realtime_doctor", "--json", "--timeout=1"),
+        *("realtime_doctor", "--json", "--timeout=2"),
         env=env,
         check=False,
     )
@@ -134,7 +142,7 @@ print(connection.connection.info.backend_pid)
 """
     pid = clustered_site.shell(hold)
     try:
-        done = clustered_site.manage("realtime_doctor", "--json", "--timeout=1", check=False)
+        done = clustered_site.manage("realtime_doctor", "--json", "--timeout=2", check=False)
     finally:
         clustered_site.shell("transaction.rollback(); transaction.set_autocommit(True)")
 
@@ -184,7 +192,7 @@ def test_a_server_that_refuses_is_understood(
 
 
 def test_a_server_of_another_database_is_found_out(clustered_site: Site, bare_site: Site) -> None:
-    found = examined_by(bare_site, "--timeout=1", "--url", url_of(clustered_site))
+    found = examined_by(bare_site, "--timeout=2", "--url", url_of(clustered_site))
 
     assert "another database: it has no ticket" in found["socket"]["says"]
     assert "DATABASES" in found["socket"]["remedy"]
@@ -196,7 +204,7 @@ def test_a_server_that_trusts_nobody_here_is_found_out(
     done = manage(
         bare_site.database_url,
         None,
-        *("realtime_doctor", "--json", "--timeout=1", "--url", url_of(clustered_site)),
+        *("realtime_doctor", "--json", "--timeout=2", "--url", url_of(clustered_site)),
         env={"SECRET_KEY": "another key, with which this server's tokens were not signed"},
         check=False,
     )
@@ -406,8 +414,11 @@ def test_a_canary_that_never_comes_out_is_the_hubs_fault(
 
 def test_a_person_reads_what_is_wrong_below_where_it_is(superuser: User) -> None:
     out = io.StringIO()
-    with pytest.raises(CommandError, match="Not well: servers, relay") as failed:
-        call_command("realtime_doctor", "--timeout=0.2", stdout=out)
+    with (
+        mock.patch("scheduler_realtime.doctor.round.Canary", short_lived),
+        pytest.raises(CommandError, match="Not well: servers, relay") as failed,
+    ):
+        call_command("realtime_doctor", stdout=out)
 
     lines = out.getvalue().splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("relay "))

@@ -157,7 +157,7 @@ MALFORMED: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("message", MALFORMED, ids=str)
+@pytest.mark.parametrize("message", MALFORMED)
 async def test_a_malformed_frame_reaches_nobody_and_is_logged(
     house: House, caplog: pytest.LogCaptureFixture, message: dict[str, Any]
 ) -> None:

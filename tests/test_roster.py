@@ -267,7 +267,6 @@ async def test_what_is_told_of_many_lets_the_loop_go_round(
         {"here": [], "gone": [[["x"], "visit"]]},
         {"here": [], "gone": [[1, ["visit"]]]},
     ],
-    ids=str,
 )
 async def test_what_means_nothing_is_logged_and_told_to_nobody(
     house: House, seat: Seat, caplog: pytest.LogCaptureFixture, message: Any

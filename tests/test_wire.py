@@ -80,7 +80,6 @@ numbers.Integral.register(EngineInt)
         ({dt.date(2026, 1, 15): 1}, {"2026-01-15": 1}),
         ({uuid.UUID(int=7): 1}, {"00000000-0000-0000-0000-000000000007": 1}),
     ],
-    ids=repr,
 )
 def test_a_value_is_written_as_the_protocol_has_it(value: Any, written: Any) -> None:
     assert plain(value) == written

@@ -14,9 +14,15 @@ from tests.harness.redis_server import ForeignRedis, RedisServer
 
 NAMES = ("sqlite", "postgres")
 
-# Overrides, read before `settle_environment` writes to these variables.
-_DATABASE_URL = os.environ.get("DATABASE_URL", "")
-_REDIS_URL = os.environ.get("REDIS_URL", "")
+
+def _given(variable: str) -> str:
+    """What it was before `settle_environment` wrote to it, in pytest's workers too."""
+    return os.environ.setdefault(f"TESTS_GIVEN_{variable}", os.environ.get(variable, ""))
+
+
+# Overrides.
+_DATABASE_URL = _given("DATABASE_URL")
+_REDIS_URL = _given("REDIS_URL")
 
 
 def name() -> str:

@@ -137,7 +137,11 @@ def test_two_previews_of_the_same_words_are_two_messages(enter: Enter, nurses: l
     assert Message.objects.count() == 2
 
 
-@pytest.mark.parametrize("key", ["", "forged", signing.dumps("no uuid", salt="another")])
+@pytest.mark.parametrize(
+    "key",
+    ["", "forged", signing.dumps("no uuid", salt="another")],
+    ids=["none", "forged", "another"],
+)
 def test_without_a_preview_nothing_is_sent(enter: Enter, nurses: list[User], key: str) -> None:
     answer = send(enter(*SENDER), step="send", key=key)
 
