@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -204,6 +205,22 @@ def test_inside_of_a_transaction_a_run_is_refused() -> None:
 def test_what_cannot_be_tracked_is_refused_before_anything_is_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidMessage):
         track_optimization(**wrong)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_that_is_forked_tells_nothing_and_ends_nothing(ticks: Frames) -> None:
+    with track_optimization() as run:
+        child = os.fork()
+        if child == 0:
+            try:
+                run.update(iteration=1)
+            except OptimizationNotBegun:
+                os._exit(7)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert [each["status"] for each in told()] == ["running", "completed"]
 
 
 # How often.

@@ -21,7 +21,7 @@ from scheduler_realtime.wire import dumps, plain
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = 20.0
+LEASE: Final = 18.0
 """Seconds that a run is taken to live after it was heard of: an engine in C may keep all threads
 of its process from running for some of them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ class Run:
     def __init__(self, held: Held, figures: Figures, *, look: Callable[[], None] | None) -> None:
         self.held = held
         self.status: str | None = None
+        self._pid = os.getpid()
         self._figures = figures
         self._look = look
         self._lock = threading.Lock()
@@ -159,7 +161,17 @@ class Run:
         except Exception:
             logger.exception("The engine of %r could not be stopped.", self.optimization_id)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that began it, and not a child forked since."""
+        return os.getpid() == self._pid
+
     def _check(self) -> None:
+        if not self.is_here:
+            raise OptimizationNotBegun(
+                "A run belongs to the process that began it. Hand back what was found, and tell of"
+                " it there."
+            )
         if self.status is None:
             raise OptimizationNotBegun("A run is told of inside of its `with` block.")
         if self.status != "running":

@@ -97,6 +97,8 @@ class _Tracking:
         traceback: TracebackType | None,
     ) -> None:
         run, keeper = self._parts()
+        if not run.is_here:
+            return  # a child that was forked leaves its parent's block
         ended = keeper.end(run.ending(error))
         try:
             run.status = ended.result(END_WITHIN * 1.5)
@@ -117,6 +119,8 @@ class _Tracking:
         traceback: TracebackType | None,
     ) -> None:
         run, keeper = self._parts()
+        if not run.is_here:
+            return
         ended = asyncio.wrap_future(keeper.end(run.ending(error)))
         try:
             async with asyncio.timeout(END_WITHIN * 1.5):
