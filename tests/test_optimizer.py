@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from project.scheduling import day, optimizer, programme
@@ -191,3 +193,24 @@ def test_a_run_that_is_stopped_writes_nothing(book: Book) -> None:
     assert outcome is None
     assert place(surgery) == before
     assert run.status == "cancelled"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_what_it_did_and_what_it_cannot(book: Book) -> None:
+    book(0, 60)
+    book(30, 60, surgeon=1)
+    words = ["--user", "dr0", "--seconds", "5", "--date"]
+    out = StringIO()
+
+    call_command("optimize", *words, str(TOMORROW), stdout=out)
+
+    assert f"Optimising as day-{TOMORROW}-1." in out.getvalue()
+    assert "1 surgeries moved, 0 left alone" in out.getvalue()
+    assert clashes() == []
+    for wrong in (
+        ["--user", "nobody"],
+        ["--user", "dr0", "--seconds", "0"],
+        [*words, "2020-01-01"],
+    ):
+        with pytest.raises(CommandError):
+            call_command("optimize", *wrong)
