@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from scheduler_realtime import doorbell
-from scheduler_realtime.clean_text import cleaned
+from scheduler_realtime.clean_text import LONGEST, cleaned
 from scheduler_realtime.exceptions import (
     OptimizationCancelled,
     OptimizationEnded,
@@ -113,7 +113,7 @@ class Run:
     def cancel(self, reason: str | None = None) -> None:
         """Have the engine stop, as this process itself wishes, and why in words for a screen."""
         with self._lock:
-            self._why = self._why or reason
+            self._why = self._why or (shown(reason) if reason else None)
             deeds = [] if self._stop.is_set() else list(self._deeds)
             self._stop.set()
         for deed in deeds:
@@ -190,8 +190,13 @@ def outcome(error: BaseException | None, *, is_heeded: bool) -> tuple[Status, st
         case OptimizationCancelled():
             return "cancelled", None
         case OptimizationFailed():
-            return "failed", str(error)[:2000] or "The optimisation found no plan."
+            return "failed", shown(str(error)) or "The optimisation found no plan."
         case CancelledError() | KeyboardInterrupt() | SystemExit() | GeneratorExit():
             return "cancelled", "The process that ran it was told to end."
         case _:
             return "failed", "The optimisation stopped with an error; the server's log has it."
+
+
+def shown(text: str) -> str:
+    """A reason as the log takes it, whatever is in it: a run must end."""
+    return text.encode(errors="replace").decode().replace("\x00", "")[:LONGEST]

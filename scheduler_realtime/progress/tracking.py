@@ -87,7 +87,11 @@ class _Tracking:
         connection = connections[log.database()]
         refuse_transaction(connection)
         run, keeper = self._make(is_in_test=connection.in_atomic_block)
-        keeper.begin().result()
+        try:
+            keeper.begin().result()
+        except BaseException as error:
+            self._give_up(error)
+            raise
         return self._began(run)
 
     def __exit__(
@@ -109,7 +113,11 @@ class _Tracking:
 
     async def __aenter__(self) -> Run:
         run, keeper = self._make(is_in_test=False)
-        await asyncio.wrap_future(keeper.begin())
+        try:
+            await asyncio.shield(asyncio.wrap_future(keeper.begin()))
+        except BaseException as error:
+            self._give_up(error)
+            raise
         return self._began(run)
 
     async def __aexit__(
@@ -147,6 +155,11 @@ class _Tracking:
         self._run = run = Run(self._held, self._figures, look=look)
         self._keeper = keeper = InTest(run) if is_in_test else Pulse(run)
         return run, keeper
+
+    def _give_up(self, error: BaseException) -> None:
+        """End what may have begun: whoever was interrupted as it did will never leave the block."""
+        if self._run is not None and isinstance(self._keeper, Pulse):
+            self._keeper.end(self._run.ending(error))
 
     def _look_in_test(self) -> None:
         if self._keeper is not None:

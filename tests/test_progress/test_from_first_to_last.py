@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from scheduler_realtime import (
     track_optimization,
 )
 from scheduler_realtime.exceptions import InvalidMessage
+from scheduler_realtime.messages import OptimizationProgress
 from scheduler_realtime.models import OptimizationRun
+from scheduler_realtime.progress import holding
 
 from .telling import Frames, closing, row, soon, told
 
@@ -76,11 +79,34 @@ async def test_a_task_that_is_cancelled_ends_its_run() -> None:
     )
 
 
+async def test_whoever_is_interrupted_at_the_beginning_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow, real = threading.Event(), holding.begin
+
+    def begin(held: holding.Held, payload: OptimizationProgress) -> None:
+        slow.wait(5)
+        real(held, payload)
+
+    monkeypatch.setattr(holding, "begin", begin)
+    task = asyncio.create_task(track_optimization().__aenter__())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    slow.set()
+
+    await asyncio.to_thread(closing, lambda: soon(lambda: len(told()) == 2, "the end"))
+    assert (await asyncio.to_thread(closing, told))[-1]["status"] == "cancelled"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
         (ValueError("Rosa Secret bleeds"), "failed", "The optimisation stopped with an error; the server's log has it."),
         (OptimizationFailed("No plan fits into the day."), "failed", "No plan fits into the day."),
+        (OptimizationFailed("No\x00 \ud800plan" + "." * 3000), "failed", "No ?plan" + "." * 1992),
         (OptimizationCancelled("x"), "cancelled", None),
         (KeyboardInterrupt(), "cancelled", "The process that ran it was told to end."),
     ],
