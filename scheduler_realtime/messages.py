@@ -124,6 +124,7 @@ class OptimizationProgress(Payload):
     time_elapsed: float | None = Field(default=None, ge=0)
     status: Literal["queued", "running", "completed", "failed", "cancelled"] = "running"
     metrics: dict[str, Any] = Field(default_factory=dict)
+    reason: Text | None = None
 
     @property
     def is_final(self) -> bool:
@@ -208,6 +209,11 @@ WITHHELD: Final = "(withheld)"
 def protected_by_setting(type_: str) -> frozenset[str]:
     """What `PROTECTED_FIELDS` adds to the protected fields of a message of that type."""
     return frozenset(conf().PROTECTED_FIELDS.get(type_, ()))
+
+
+def carried(data: dict[str, Any], protected: frozenset[str]) -> dict[str, Any]:
+    """What of a payload the channel layer may carry: whoever runs it can read what it does."""
+    return {name: value for name, value in data.items() if name not in protected or value is None}
 
 
 def must_have(type_: str, name: str) -> bool:

@@ -23,7 +23,14 @@ from .audience import Audience
 from .clean_text import cleaned
 from .discretion import discreet
 from .exceptions import InvalidMessage
-from .messages import TYPES, OptimizationProgress, Payload, envelope, protected_by_setting
+from .messages import (
+    TYPES,
+    OptimizationProgress,
+    Payload,
+    carried,
+    envelope,
+    protected_by_setting,
+)
 from .models import Message
 from .wire import aware, moment_in, plain
 
@@ -73,7 +80,7 @@ def publish(
         groups=Audience(users=users, roles=roles).groups,
         protected=payload.protected | protected,
         scope=_scope(data),
-        actor=_key(user_id),
+        actor=actor_key(user_id),
         ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
         key=key or uuid.uuid4(),
@@ -133,7 +140,8 @@ def _keys(values: list[Any]) -> list[int | str]:
     return [value for value in values if type(value) is int or (value and isinstance(value, str))]
 
 
-def _key(user_id: Any) -> int | str | None:
+def actor_key(user_id: Any) -> int | str | None:
+    """The primary key of who caused it: of this user, or of whoever acts now where it is None."""
     key = plain(current_actor() if user_id is None else key_of(user_id), "user_id")
     if key is None or type(key) is int or (isinstance(key, str) and len(key) <= _ACTOR_LENGTH):
         return key
@@ -150,8 +158,7 @@ def _moment(value: Any) -> dt.datetime | None:
 
 
 def _send_on_commit(draft: log.Draft) -> None:
-    kept = _kept_from_layer(draft)
-    data = {n: value for n, value in draft.data.items() if n not in kept or value is None}
+    data = carried(draft.data, _kept_from_layer(draft))
     frame = envelope(draft.type, data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
 
     # A plain function: Django 5.2 logs a robust callback that fails by its __qualname__.
@@ -173,7 +180,7 @@ _told_lock: Final = threading.Lock()
 
 
 def _kept_from_layer(draft: log.Draft) -> frozenset[str]:
-    """What is protected is for the log alone: whoever runs the channel layer can read it."""
+    """What is protected is for the log alone."""
     return draft.protected | protected_by_setting(draft.type)
 
 

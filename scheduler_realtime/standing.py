@@ -60,6 +60,7 @@ _OF_A_RUN: Final = (
     "best_score",
     "time_elapsed",
     "metrics",
+    "reason",
     "updated_at",
 )
 
@@ -127,6 +128,16 @@ def redacted(row: M, *, is_cleared: bool) -> M:
     return row
 
 
+def groups_of(run: OptimizationRun) -> list[str]:
+    """Who may know of a run."""
+    return list(json.loads(run.groups))
+
+
+def metrics_of(run: OptimizationRun) -> dict[str, Any]:
+    """What its engine told beside the figures."""
+    return dict(json.loads(run.metrics))
+
+
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
     now, is_resolved = clock.now(), payload.status == "resolved"
     if not is_resolved:  # one that comes back is a new one, to whoever sorts by age
@@ -169,7 +180,7 @@ def _take_down_run(payload: OptimizationProgress, draft: Draft) -> None:
             [run],
             update_conflicts=True,
             unique_fields=["optimization_id"],
-            update_fields=_OF_A_RUN,
+            update_fields=[*_OF_A_RUN, "lease_until"],
         )
         return
     # Two processes may tell of one run, and the first that the second hears of be late.

@@ -67,7 +67,8 @@ def tell():
         )
     orders.look_up([nurse.pk])
     orders.disconnect(["none"])
-    orders.cancel("run", nurse.pk)
+    broadcast_optimization_progress(optimization_id="going on", progress_percentage=1)
+    orders.cancel("going on", user_id=nurse.pk, groups=["everyone"])
     broadcast_resync()
     send_system_notification(title="end", message="m")
 

@@ -153,6 +153,8 @@ def _message(kind: type[Payload]) -> Frame:
         properties = _of_the_log(kind) | properties
     frame = _frame(kind.type, f"{camel}Data", properties, required)
     frame["description"] = _doc(kind)
+    if kind is OptimizationProgress:  # the answer to `cancel_optimization`
+        frame["properties"]["ref"] = _REF
     if kind is EmergencyAlert:
         frame["oneOf"] = [{"required": ["id"]}, {"required": ["early"]}]
     name = _frame_name(camel)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler_realtime', '0005_who_is_here'),
+        ('scheduler_realtime', '0006_runs_with_a_lease'),
     ]
 
     operations = [
