@@ -27,6 +27,9 @@ from scheduler_realtime import (
 from scheduler_realtime import ephemeral as rooms
 from scheduler_realtime.messages import TYPES, WITHHELD
 from scheduler_realtime.models import Conflict, Message, OptimizationRun
+from scheduler_realtime.progress.figures import Figures
+from scheduler_realtime.progress.holding import Held
+from scheduler_realtime.progress.run import Run
 from scheduler_realtime.schemas import asyncapi
 from scheduler_realtime.testing import heard_by, pump
 from tests.harness import fake_hub
@@ -391,3 +394,16 @@ def test_who_acts_is_no_secret(plain: User) -> None:
         )
 
     assert heard_by(plain)[-1]["user_id"] == plain.pk
+
+
+@pytest.mark.usefixtures("_by_setting")
+def test_a_tracked_run_is_carried_without_it_as_well() -> None:
+    with fake_hub.attached() as hub:
+        held = Held(optimization_id="tracked", groups=frozenset({"everyone"}), actor=None)
+        run = Run(held, Figures(total=None, direction="minimize"), look=None)
+        run.update(percentage=5, metrics={"w": NAME})
+        run._tick()  # noqa: SLF001 - without waiting for its time
+
+    frames = [each["frame"] for each in hub.heard if "frame" in each]
+    assert frames
+    assert NAME not in str(frames)
