@@ -401,6 +401,7 @@ def test_a_tracked_run_is_carried_without_it_as_well() -> None:
     with fake_hub.attached() as hub:
         held = Held(optimization_id="tracked", groups=frozenset({"everyone"}), actor=None)
         run = Run(held, Figures(total=None, direction="minimize"), look=None)
+        run.status = "running"
         run.update(percentage=5, metrics={"w": NAME})
         run._tick()  # noqa: SLF001 - without waiting for its time
 
