@@ -1,6 +1,6 @@
 /** Banners that stay until somebody has read them, and the one line of a running optimisation. */
 
-import { element } from "./chart.js";
+import { element } from "./elements.js";
 
 /** @typedef {import("./line.js").Frame} Frame */
 

@@ -1,6 +1,6 @@
 /** Who is here now, folded by person however many tabs they have open. */
 
-import { element } from "./chart.js";
+import { element } from "./elements.js";
 
 export class Presence {
   /** @type {Map<number, {user_id: number, username: string, current_page?: string}>} */
