@@ -68,6 +68,7 @@ export class Optimizer {
     const { results } = await this.#session.get(RUNS);
     const running = results.find((run) => !ENDED.has(run.status));
     if (running) this.hear(running);
+    this.#cancel.hidden = !this.#mayStart || ENDED.has(this.#points.at(-1)?.status);
   }
 
   /** Takes in an `optimization_progress`. @param {Progress} run */
