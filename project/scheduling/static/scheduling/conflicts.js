@@ -14,17 +14,20 @@ export class Conflicts {
   #open = new Map();
   #section;
   #list;
+  #count;
   #session;
   #chart;
 
   /**
    * @param {HTMLElement} section hidden while there is none
+   * @param {HTMLElement} count in the page's top, which leads to it
    * @param {import("./session.js").Session} session
    * @param {import("./chart.js").Chart} chart
    */
-  constructor(section, session, chart) {
+  constructor(section, count, session, chart) {
     this.#section = section;
     this.#list = section.querySelector("ol");
+    this.#count = count;
     this.#session = session;
     this.#chart = chart;
   }
@@ -62,8 +65,9 @@ export class Conflicts {
     }
     this.#list.replaceChildren(...items);
     this.#section.hidden = items.length === 0;
-    this.#section.querySelector("h2").textContent =
-      items.length === 1 ? "1 conflict" : `${items.length} conflicts`;
+    const number = items.length === 1 ? "1 conflict" : `${items.length} conflicts`;
+    this.#section.querySelector("h2").textContent = this.#count.textContent = number;
+    this.#count.hidden = items.length === 0;
     this.#chart.mark(marks);
   }
 

@@ -47,17 +47,18 @@ export class Dragging {
     if (!node || event.button !== 0 || this.#draft) return;
     const id = Number(node.dataset.surgeryId);
     const box = node.getBoundingClientRect();
-    const grip = event.clientX - box.left < EDGE ? "start" : box.right - event.clientX < EDGE ? "end" : "all";
+    const grip = gripAt(event.clientX, box);
     const origin = { x: event.clientX, y: event.clientY, rowHeight: this.#rowHeight() };
     const follow = (move) => {
       const [x, y] = [move.clientX - origin.x, move.clientY - origin.y];
       if (!this.#draft && Math.hypot(x, y) < THRESHOLD) return;
       if (!this.#draft) this.#begin(id);
-      node.setPointerCapture(move.pointerId);
       const minutes = snapped(x * this.#chart.minutesPerPixel);
       const rows = grip === "all" ? Math.round(y / origin.rowHeight) : 0;
       this.#moveTo(shifted(this.#draft.from, minutes, rows, grip));
     };
+    // From the first moment: a quick hand is off the bar before it has moved at all.
+    node.setPointerCapture(event.pointerId);
     const ended = new AbortController();
     const { signal } = ended;
     node.addEventListener("pointermove", follow, { signal });
@@ -156,6 +157,12 @@ function shifted({ start, end, row }, minutes, rows, grip) {
   if (grip === "start") return { start: Math.min(start + minutes, end - STEP), end, row };
   if (grip === "end") return { start, end: Math.max(end + minutes, start + STEP), row };
   return { start: start + minutes, end: end + minutes, row: row + rows };
+}
+
+/** @param {number} x @param {DOMRect} box */
+function gripAt(x, box) {
+  if (x - box.left < EDGE) return "start";
+  return box.right - x < EDGE ? "end" : "all";
 }
 
 function snapped(minutes) {

@@ -73,6 +73,9 @@ export class Optimizer {
   /** Takes in an `optimization_progress`. @param {Progress} run */
   hear(run) {
     if (run.optimization_id !== this.#id) this.#points = [];
+    // What was read over REST may be older than what has been heard meanwhile.
+    const last = this.#points.at(-1);
+    if (last && (ENDED.has(last.status) || isOlder(run, last))) return;
     this.#id = run.optimization_id;
     this.#points.push(run);
     if (this.#points.length > KEPT) this.#points.shift();
@@ -120,6 +123,11 @@ export class Optimizer {
     }
     this.#plot.setAttribute("aria-label", `Scores over ${until.toFixed(0)} seconds: ${figures(last)}`);
   }
+}
+
+/** @param {Progress} run @param {Progress} last */
+function isOlder(run, last) {
+  return !ENDED.has(run.status) && (run.time_elapsed ?? 0) < (last.time_elapsed ?? 0);
 }
 
 /** @param {Progress} run */
