@@ -12,14 +12,17 @@ from tests.harness.site import Site
 from tests.test_board import open_board, wait
 
 LOOKS = ("light", "dark")
-SIZES = {"desk": (1440, 1000), "wall": (1920, 1080), "phone": (500, 900)}
+SIZES = {"desk": (1440, 1000), "wall": (1920, 1080), "phone": (390, 1300)}
 ROLES = ("scheduler", "surgeon", "admin", "viewer")
 
 TROUBLE = """
 from scheduler_realtime import (
     broadcast_conflict_notification, broadcast_emergency_alert, send_system_notification,
 )
-one, other = Surgery.objects.filter(status="scheduled")[:2]
+one, other, late = Surgery.objects.filter(status="scheduled")[:3]
+late.end_time += timezone.now() - timedelta(minutes=25) - late.start_time
+late.start_time = timezone.now() - timedelta(minutes=25)
+late.save()
 broadcast_conflict_notification(
     conflict_id="c-board", conflict_type="room_overlap", severity="critical",
     description=f"{one.room}: two surgeries at once", affected_surgeries=[one.pk, other.pk],
@@ -35,6 +38,14 @@ broadcast_emergency_alert(
     user_id=User.objects.get(username="scheduler").pk, patient_name="Rosa Lang",
 )
 """
+
+SETTLE = """
+document.body.offsetWidth;
+for (const animation of document.getAnimations()) animation.finish();
+"""
+"""Nothing is taken half way from one look or place to another."""
+
+HAS_SCORES = "return document.querySelector('polyline.best')?.points.length > 2"
 
 
 class Boards:
@@ -54,6 +65,7 @@ class Boards:
             self._resize(*SIZES[size])
             for look in LOOKS:
                 self._turn(look)
+                self._browser.execute_script(SETTLE)
                 path = self._folder / f"board-{name}-{size}-{look}.png"
                 assert self._browser.save_screenshot(str(path)), path
                 print(path)  # noqa: T201 - a command
@@ -84,7 +96,7 @@ class Boards:
         with self.on_the_wall():
             self.take("trouble", ("wall",))
         self._browser.find_element(By.ID, "optimize").click()
-        self._until("polyline.best")
+        wait(self._browser, lambda page: page.execute_script(HAS_SCORES))
         self.take("optimising")
         self._site.server.kill()
         wait(self._browser, lambda page: page.find_element(By.ID, "stale").is_displayed())
