@@ -303,6 +303,7 @@ def test_a_day_is_optimised_by_a_button_and_the_run_is_seen_and_stopped(
     assert "best" in run.text
     assert not button.is_enabled()
     board.refresh()
-    wait(board, lambda page: page.find_elements(By.CSS_SELECTOR, '[data-status="running"]'))
-    board.find_element(By.CSS_SELECTOR, "#optimization .cancel").click()
+    cancel = board.find_element(By.CSS_SELECTOR, "#optimization .cancel")
+    wait(board, lambda _: cancel.is_displayed())
+    cancel.click()
     wait(board, lambda page: page.find_elements(By.CSS_SELECTOR, '[data-status="cancelled"]'))
