@@ -23,6 +23,7 @@ export class Link {
   #ref = 0;
   #asked = 0; // the heartbeat whose answer shows that a line in doubt is alive
   #isProbed = false;
+  #hasHeard = false; // since the timer was set
 
   /**
    * @param {Clock} clock
@@ -103,27 +104,28 @@ export class Link {
 
   #expect(patience) {
     this.#clock.clearTimeout(this.#silence);
+    this.#hasHeard = false;
     this.#due = this.#clock.now() + patience;
-    this.#silence = this.#clock.setTimeout(() => this.#check(patience), patience);
+    this.#silence = this.#clock.setTimeout(() => this.#check(), patience);
   }
 
   /** Frames do not set the timer anew, each: it looks when it is due. */
-  #check(patience) {
+  #check() {
     const now = this.#clock.now();
     const quiet = now - this.heardAt;
     // A timer that is so late slept; so did the frames, which wait to be dispatched.
     const isLate = now - this.#due > this.every || quiet < 0;
     if (isLate && this.openedAt && !this.#isProbed) return this.probe();
-    const isHeard = quiet >= 0 && quiet < patience && this.openedAt;
-    if (!isHeard) return this.#end(GONE);
-    this.#due = this.heardAt + 2 * this.every;
-    this.#silence = this.#clock.setTimeout(() => this.#check(2 * this.every), this.#due - now);
+    const left = Math.min(2 * this.every, 2 * this.every - quiet);
+    if (!this.#hasHeard || left <= 0) return this.#end(GONE);
+    this.#expect(left);
   }
 
   #hear(text) {
     this.heardAt = this.#clock.now();
     this.openedAt ||= this.heardAt;
     this.#isProbed = false;
+    this.#hasHeard = true;
     let frame;
     try {
       frame = JSON.parse(text);
