@@ -3,16 +3,8 @@
 import { Asking } from "./asking.js";
 import { Events } from "./events.js";
 import { Intake } from "./intake.js";
-import { Link } from "./link.js";
-import { Pacing, refusal } from "./pacing.js";
+import { Line } from "./line.js";
 import { Place } from "./place.js";
-import { Polling } from "./polling.js";
-import { Refused, within } from "./tickets.js";
-
-const MISSES = 3; // sockets that could not be opened, before the log is read over HTTP
-const UNAUTHORISED = 4401;
-const GONE = 1006;
-const AWAKE = ["online", "offline", "pageshow", "resume", "visibilitychange"];
 
 const HOOKS = {
   schedule_update: "handleScheduleUpdate",
@@ -26,67 +18,41 @@ const HOOKS = {
 export class SurgerySchedulerWebSocket {
   /** Since when what the page shows may be out of date, or null while it is live. @type {Date | null} */
   staleSince = null;
-  /** Why nobody may connect, while the state is `refused`. @type {string | null} */
-  refusal = null;
   #options;
-  #getToken;
-  #clock;
-  #url;
   #events;
   #place;
   #intake;
-  #polling;
-  #pacing;
   #asking;
-  /** @type {Link | null} */
-  #link = null;
-  #wanted = false;
-  #run = 0; // counts the tries to connect: an answer to an old one is no answer
-  #retry = null;
-  #misses = 0;
-  #why = "connect";
-  #credential = null;
+  #line;
   #filter = null;
-  #joined = false; // the socket was welcomed, or a page of the log was read
-  #isCatchingUp = false;
-  #hasFailed = false;
-  #serverStale = null;
-  #heardAt = 0;
   #said = "closed";
-  #expectsResync = false;
+  #expects = ""; // the `resync` that tells once more what `welcome` told
 
   /**
    * @param {string | ((why: {reason: string}) => any)} tokenOrGetToken
-   * @param {import("./index.js").Options} options
+   * @param {any} options see `Options` in `index.d.ts`
    */
   constructor(tokenOrGetToken, options = {}) {
-    this.#options = { interval: 2500, Socket: globalThis.WebSocket, ...options };
-    this.#getToken = tokenOrGetToken;
-    const { setTimeout, clearTimeout } = globalThis;
-    this.#clock = options.clock ?? {
-      now: () => Date.now(),
-      setTimeout: (call, ms) => setTimeout(call, ms),
-      clearTimeout: (timer) => clearTimeout(timer),
-    };
-    this.#url = new URL(options.url ?? "/api/ws/", globalThis.location?.href);
-    this.#events = new Events(options.report ?? globalThis.reportError ?? console.error);
-    const name = `scheduler_realtime ${this.#url} ${globalThis.location?.pathname ?? ""}`;
-    this.#place = new Place(storageOf(options), name);
-    this.#intake = new Intake(this.#place, this.#clock, {
+    this.#options = options = withDefaults(options);
+    this.#events = new Events(options.report);
+    const name = `scheduler_realtime ${options.url} ${globalThis.location?.pathname ?? ""}`;
+    this.#place = new Place(options.storage, name);
+    this.#intake = new Intake(this.#place, options.clock, {
       handOn: (frame) => this.#handOn(frame),
       placed: (frame) => this.#placed(frame),
       changed: () => this.#tell(),
       load: (reason) => this.#load(reason),
       overrun: () => this.reconnect(),
     });
-    this.#polling = new Polling(this.#clock, {
-      ask: (signal) => this.#fetchPage(signal),
-      page: (page) => this.#readPage(page),
-      failed: (status) => this.#failedPage(status),
-      patience: Math.max(2 * this.#options.interval, 1000 * this.#wait + 2000),
+    this.#asking = new Asking((...said) => Boolean(this.#line.link?.send(...said)));
+    this.#line = new Line(tokenOrGetToken, options, this.#place, {
+      welcome: (data) => this.#welcome(data),
+      frame: (frame) => this.#hear(frame),
+      beat: () => this.sendHeartbeat(),
+      lost: () => this.#drop(),
+      changed: () => this.#tell(),
+      isBusy: () => this.#intake.isHolding,
     });
-    this.#pacing = new Pacing(options.random ?? Math.random);
-    this.#asking = new Asking((type, data, ref) => Boolean(this.#link?.send(type, data, ref)));
   }
 
   /** The log's position up to which everything was handed on. */
@@ -98,24 +64,29 @@ export class SurgerySchedulerWebSocket {
     return this.#place.epoch;
   }
 
-  /** The open socket, or null. */
+  /** The socket, or null. */
   get ws() {
-    return this.#link?.socket ?? null;
+    return this.#line.link?.socket ?? null;
   }
 
-  /** By which road messages come. */
+  /** By which road messages come: `socket`, `polling`, or null where none is open. */
   get transport() {
-    if (this.#polling.isOn && this.#joined) return "polling";
-    return this.#joined ? "socket" : null;
+    if (this.#line.isPolling) return "polling";
+    return this.#line.isJoined ? "socket" : null;
+  }
+
+  /** Why nobody may connect while the state is `refused`; null otherwise. */
+  get refusal() {
+    return this.#line.refusal;
   }
 
   /** `closed`, `catching-up`, `live`, `stale` or `refused`. */
   get state() {
-    if (this.refusal !== null) return "refused";
-    if (!this.#wanted) return "closed";
-    const isReached = this.#joined && !this.#serverStale && !this.#link?.isInDoubt;
-    if (!isReached || this.#intake.hasFailed) return this.#hasFailed ? "stale" : "catching-up";
-    return this.#isCatchingUp || this.#intake.owed !== null ? "catching-up" : "live";
+    const line = this.#line;
+    if (line.refusal !== null) return "refused";
+    if (!line.isWanted) return "closed";
+    if (!line.isReached || this.#intake.hasFailed) return line.hasFailed ? "stale" : "catching-up";
+    return line.isCatchingUp || this.#intake.owed !== null ? "catching-up" : "live";
   }
 
   /** @returns {() => void} the end of it */
@@ -127,37 +98,28 @@ export class SurgerySchedulerWebSocket {
     this.#events.off(type, handler);
   }
 
+  /** Open the line, and keep it open. Also after `refused`, once there is a token again. */
   connect() {
-    if (this.#wanted && this.refusal === null) return;
-    this.#wanted = true;
-    this.refusal = null;
-    this.#why = "connect";
-    this.#heardAt = this.#clock.now();
-    for (const type of AWAKE) this.#target?.addEventListener(type, this.#wake);
-    this.#target?.addEventListener("pagehide", this.#leave);
+    this.#line.connect();
     this.#tell();
-    this.#open();
   }
 
+  /** Hang up for good: nothing of it goes on. */
   close() {
-    this.#wanted = false;
-    this.refusal = null;
-    this.#stop();
+    this.#line.close();
     this.#asking.close();
     this.#tell();
   }
 
   /** Hang up and connect anew, at once. */
   reconnect() {
-    if (!this.#wanted || this.refusal !== null) return;
-    this.#hangUp();
-    this.#open();
+    this.#line.reconnect();
   }
 
   /** Have the page read its data afresh; what comes meanwhile is handed on after it. */
   resync(reason = "asked") {
     this.#intake.owed = reason;
-    if (this.#joined) this.#intake.load();
+    if (this.#line.isJoined) this.#intake.load();
   }
 
   /** @param {any} target a message, or its position; true once the server has it, false if it knows no such */
@@ -170,7 +132,7 @@ export class SurgerySchedulerWebSocket {
   /** Narrow what is sent, on every line from now on. @returns {Promise<any>} the filter in force */
   async subscribe(filter) {
     this.#filter = filter;
-    return this.#link?.openedAt ? this.#asking.ask("subscribe", filter) : undefined;
+    return this.#line.link?.openedAt ? this.#asking.ask("subscribe", filter) : undefined;
   }
 
   /** @returns {Promise<any>} who is here */
@@ -180,8 +142,8 @@ export class SurgerySchedulerWebSocket {
 
   async cancelOptimization(id) {
     const data = { optimization_id: id };
-    if (this.#link?.openedAt) return this.#asking.ask("cancel_optimization", data);
-    const response = await this.#request(`optimizations/${encodeURIComponent(id)}/cancel`, "POST");
+    if (this.#line.link?.openedAt) return this.#asking.ask("cancel_optimization", data);
+    const response = await this.#line.request(`optimizations/${encodeURIComponent(id)}/cancel`, "POST");
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
     return response.json();
   }
@@ -191,7 +153,7 @@ export class SurgerySchedulerWebSocket {
   }
 
   sendHeartbeat() {
-    this.#link?.beat({
+    this.#line.link?.beat({
       current_page: this.#options.page?.() ?? globalThis.location?.pathname,
       active_schedule_date: this.getCurrentScheduleDate() ?? undefined,
       position: this.epoch ? this.position : undefined,
@@ -200,7 +162,7 @@ export class SurgerySchedulerWebSocket {
   }
 
   startHeartbeat(interval = this.#options.interval) {
-    this.#link?.start(interval);
+    this.#line.link?.start(interval);
   }
 
   /** Hands a message to its hook and to whoever listens. */
@@ -215,4 +177,117 @@ export class SurgerySchedulerWebSocket {
   handleUserPresence(data) {}
   handleEmergencyAlert(data) {}
   handleSystemNotification(data) {}
+
+  #welcome(data) {
+    const isOther = this.#place.user !== null && this.#place.user !== data.user_id;
+    this.#expects = data.recovered === false ? data.reason : "";
+    if (data.recovered !== true || isOther) {
+      this.#place.startFrom(data, true);
+      this.#intake.owed ??= data.reason ?? "opened";
+    }
+    if (this.#filter) this.subscribe(this.#filter);
+    this.startHeartbeat();
+    this.#intake.load();
+  }
+
+  #hear(frame) {
+    if (frame.ref) this.#asking.hear(frame);
+    if (frame.type === "resync" && frame.data.reason === this.#expects) this.#expects = "";
+    else this.#intake.take(frame);
+  }
+
+  #handOn(frame) {
+    if (frame.type === "resync") {
+      this.#place.startFrom(frame.data);
+      return this.#intake.owe(frame.data.reason);
+    }
+    this.#events.attempt(() => this.handleMessage(frame));
+    this.#events.emit(frame.type, frame);
+    this.#events.emit("message", frame);
+  }
+
+  #placed(frame) {
+    this.#events.emit("placed", frame);
+    this.#acknowledge();
+  }
+
+  /** What the page does at `resync`, or null where nobody listens. */
+  #load(reason) {
+    const handlers = this.#events.of("resync");
+    const load = async (handler) => handler({ reason });
+    if (!handlers.length) return null;
+    const loading = Promise.all(handlers.map(load));
+    loading.catch(this.#options.report);
+    return loading;
+  }
+
+  #drop() {
+    this.#intake.drop();
+    this.#asking.drop();
+  }
+
+  #acknowledge() {
+    const { link, isPolling } = this.#line;
+    if (!link?.openedAt && !isPolling) return;
+    this.#asking.acknowledge(
+      (key) => this.#place.idOf(key),
+      (ids) => (link?.openedAt ? this.#asking.ask("ack", { ids }) : this.#post(ids)),
+    );
+  }
+
+  async #post(ids) {
+    const unknown = [];
+    for (const id of ids) {
+      const { ok, status } = await this.#line.request(`messages/${id}/ack`, "POST");
+      if (status === 404) unknown.push(id);
+      else if (!ok) throw new Error(`The server answered ${status}.`);
+    }
+    return { unknown };
+  }
+
+  /** Says what the state is, whenever it is another. */
+  #tell() {
+    const { state } = this;
+    const line = this.#line;
+    if (state === "live") {
+      line.hasFailed = false;
+      this.staleSince = null;
+    } else if (line.hasFailed || line.serverStale) {
+      line.hasFailed = true;
+      this.staleSince ??= line.serverStale ?? new Date(line.heardAt);
+    }
+    const now = this.state;
+    if (now === this.#said) return;
+    this.#said = now;
+    this.#events.emit("state", { state: now, staleSince: this.staleSince, refusal: this.refusal });
+  }
+}
+
+function withDefaults(options) {
+  const { setTimeout, clearTimeout } = globalThis;
+  return {
+    interval: 2500,
+    WebSocket: globalThis.WebSocket,
+    target: globalThis.addEventListener ? globalThis : null,
+    random: Math.random,
+    report: (error) => (globalThis.reportError ?? console.error)(error),
+    fetch: (...asked) => globalThis.fetch(...asked),
+    storage: ownStorage(),
+    clock: {
+      now: () => Date.now(),
+      setTimeout: (call, ms) => setTimeout(call, ms),
+      clearTimeout: (timer) => clearTimeout(timer),
+    },
+    ...options,
+    url: new URL(options.url ?? "/api/ws/", globalThis.location?.href),
+  };
+}
+
+/** Where a browser forbids it there is none, and asking for it throws. */
+function ownStorage() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -230,9 +230,11 @@ export class Line {
   }
 
   /** The network or the machine is back, perhaps: find out now. */
-  #wake = ({ type }) => {
+  #wake = ({ type, persisted }) => {
     if (type === "visibilitychange" && globalThis.document?.hidden) return;
-    if (this.#retry !== null || (type === "pageshow" && !this.link)) this.#open();
+    if (type === "pageshow" && !persisted) return; // a page that opens is not one that comes back
+    const isWaiting = this.#retry !== null || (persisted && !this.link);
+    if (isWaiting && type !== "offline") this.#open();
     else this.link?.probe();
     this.#polling.hurry();
   };
@@ -269,7 +271,10 @@ export class Line {
   }
 
   #failed(status) {
-    if (status === 401 || status === 403) this.#credential = null;
+    if (status === 401 || status === 403) {
+      this.#credential = null;
+      this.#why = "rejected";
+    }
     if (this.isJoined) this.#down();
   }
 }

@@ -11,14 +11,18 @@ export class Refused extends Error {
  *          fetch?: typeof fetch}} options
  *        `url` of the ticket's door; `csrf` is read from the `csrftoken` cookie where it is not given
  */
-export function ticketFrom({ url = "/api/ws/ticket", csrf = cookie, token, fetch: ask = fetch } = {}) {
-  return async () => {
-    const bearer = await valueOf(token);
-    const headers = bearer
-      ? { Authorization: `Bearer ${bearer}` }
-      : { "X-CSRFToken": await valueOf(csrf) };
-    // A host sends whoever is not logged in to another page.
-    const response = await ask(url, { method: "POST", headers, redirect: "manual" });
+export function ticketFrom({ url = "/api/ws/ticket", csrf = cookie, token, fetch: ask = globalThis.fetch } = {}) {
+  return async (why) => {
+    const door = async (reason) => {
+      const bearer = typeof token === "function" ? await token({ reason }) : token;
+      const forgery = typeof csrf === "function" ? csrf() : csrf;
+      const headers = bearer ? { Authorization: `Bearer ${bearer}` } : { "X-CSRFToken": forgery };
+      // A host sends whoever is not logged in to another page.
+      return [await ask(url, { method: "POST", headers, redirect: "manual" }), headers];
+    };
+    let [response, headers] = await door(why?.reason);
+    const isRenewable = typeof token === "function" && response.status === 401;
+    if (isRenewable) [response, headers] = await door("rejected");
     const isRefused = response.type === "opaqueredirect" || [401, 403].includes(response.status);
     if (isRefused) throw new Refused(response.status === 403 ? "not permitted" : "logged out");
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
@@ -38,10 +42,6 @@ export function within(clock, limit, promise) {
     const timer = clock.setTimeout(() => reject(new Error("It took too long.")), limit);
     promise.then(resolve, reject).finally(() => clock.clearTimeout(timer));
   });
-}
-
-function valueOf(given) {
-  return typeof given === "function" ? given() : given;
 }
 
 function cookie() {
