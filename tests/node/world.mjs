@@ -87,7 +87,10 @@ export class World {
       random: () => 1, report: (error) => this.reported.push(error),
       fetch: async (url, asked) => {
         this.requests.push({ url: new URL(url), ...asked });
-        return this.answer(new URL(url), asked);
+        const aborted = new Promise((_, reject) => {
+          asked.signal?.addEventListener("abort", () => reject(asked.signal.reason));
+        });
+        return Promise.race([this.answer(new URL(url), asked), aborted]);
       },
       ...options,
     });
