@@ -248,7 +248,7 @@ test("a question fails with what the server says, or with the line", async () =>
   await assert.rejects(refused, { code: "not_permitted", message: "You may not." });
   const lost = client.presence();
   world.socket.end(1006);
-  await assert.rejects(lost, /lost/);
+  await assert.rejects(lost, /down/);
 });
 
 test("nothing goes on after close", async () => {

@@ -1,5 +1,7 @@
 /** Questions to the server that await an answer, and acknowledgements that outlive the line. */
 
+const DOWN = "The line is down.";
+
 export class Asking {
   #number = 0;
   /** @type {Map<string, {resolve: (data: any) => void, reject: (error: Error) => void}>} */
@@ -18,7 +20,7 @@ export class Asking {
     const ref = `q${++this.#number}`;
     const { promise, resolve, reject } = deferred();
     if (this.#send(type, data, ref)) this.#asked.set(ref, { resolve, reject });
-    else reject(new Error("The line is down."));
+    else reject(new Error(DOWN));
     return promise;
   }
 
@@ -62,8 +64,7 @@ export class Asking {
 
   /** The line is gone, and with it every answer. */
   drop() {
-    const lost = new Error("The line was lost before the answer.");
-    for (const { reject } of this.#asked.values()) reject(lost);
+    for (const { reject } of this.#asked.values()) reject(new Error(DOWN));
     this.#asked.clear();
   }
 

@@ -6,14 +6,14 @@ import { Intake } from "./intake.js";
 import { Line } from "./line.js";
 import { Place } from "./place.js";
 
-const HOOKS = {
-  schedule_update: "handleScheduleUpdate",
-  optimization_progress: "handleOptimizationProgress",
-  conflict_notification: "handleConflictNotification",
-  user_presence: "handleUserPresence",
-  emergency_alert: "handleEmergencyAlert",
-  system_notification: "handleSystemNotification",
-};
+const HOOKED = [
+  "schedule_update",
+  "optimization_progress",
+  "conflict_notification",
+  "user_presence",
+  "emergency_alert",
+  "system_notification",
+];
 
 export class SurgerySchedulerWebSocket {
   /** Since when what the page shows may be out of date, or null while it is live. @type {Date | null} */
@@ -144,7 +144,7 @@ export class SurgerySchedulerWebSocket {
     const data = { optimization_id: id };
     if (this.#line.link?.openedAt) return this.#asking.ask("cancel_optimization", data);
     const response = await this.#line.request(`optimizations/${encodeURIComponent(id)}/cancel`, "POST");
-    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+    if (!response.ok) throw new Error(response.status);
     return response.json();
   }
 
@@ -165,18 +165,12 @@ export class SurgerySchedulerWebSocket {
     this.#line.link?.start(interval);
   }
 
-  /** Hands a message to its hook and to whoever listens. */
-  handleMessage(message) {
-    const hook = HOOKS[message.type];
-    if (hook) this.#events.attempt(() => this[hook](message.data));
+  /** Hands a message's data to its hook: `schedule_update` to `handleScheduleUpdate`, where there is one. */
+  handleMessage({ type, data }) {
+    if (!HOOKED.includes(type)) return;
+    const name = type.replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase());
+    this[`handle${name}`]?.(data);
   }
-
-  handleScheduleUpdate(data) {}
-  handleOptimizationProgress(data) {}
-  handleConflictNotification(data) {}
-  handleUserPresence(data) {}
-  handleEmergencyAlert(data) {}
-  handleSystemNotification(data) {}
 
   #welcome(data) {
     const isOther = this.#place.user !== null && this.#place.user !== data.user_id;
@@ -240,7 +234,7 @@ export class SurgerySchedulerWebSocket {
     for (const id of ids) {
       const { ok, status } = await this.#line.request(`messages/${id}/ack`, "POST");
       if (status === 404) unknown.push(id);
-      else if (!ok) throw new Error(`The server answered ${status}.`);
+      else if (!ok) throw new Error(status);
     }
     return { unknown };
   }
@@ -264,7 +258,6 @@ export class SurgerySchedulerWebSocket {
 }
 
 function withDefaults(options) {
-  const { setTimeout, clearTimeout } = globalThis;
   return {
     interval: 2500,
     WebSocket: globalThis.WebSocket,
@@ -275,8 +268,8 @@ function withDefaults(options) {
     storage: ownStorage(),
     clock: {
       now: () => Date.now(),
-      setTimeout: (call, ms) => setTimeout(call, ms),
-      clearTimeout: (timer) => clearTimeout(timer),
+      setTimeout: (...asked) => setTimeout(...asked),
+      clearTimeout: (...asked) => clearTimeout(...asked),
     },
     ...options,
     url: new URL(options.url ?? "/api/ws/", globalThis.location?.href),

@@ -111,12 +111,12 @@ export class SurgerySchedulerWebSocket {
   getCurrentScheduleDate(): string | null | undefined;
 
   handleMessage(message: ServerFrame): void;
-  handleScheduleUpdate(data: ScheduleUpdateData): void;
-  handleOptimizationProgress(data: OptimizationProgressData): void;
-  handleConflictNotification(data: ConflictNotificationData): void;
-  handleUserPresence(data: UserPresenceData): void;
-  handleEmergencyAlert(data: EmergencyAlertData): void;
-  handleSystemNotification(data: SystemNotificationData): void;
+  handleScheduleUpdate?(data: ScheduleUpdateData): void;
+  handleOptimizationProgress?(data: OptimizationProgressData): void;
+  handleConflictNotification?(data: ConflictNotificationData): void;
+  handleUserPresence?(data: UserPresenceData): void;
+  handleEmergencyAlert?(data: EmergencyAlertData): void;
+  handleSystemNotification?(data: SystemNotificationData): void;
 }
 
 export class Presence extends EventTarget {

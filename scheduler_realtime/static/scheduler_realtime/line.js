@@ -8,7 +8,7 @@ import { Refused, headersOf, within } from "./tickets.js";
 const MISSES = 3; // sockets that could not be opened, before the log is read over HTTP
 const UNAUTHORISED = 4401;
 const GONE = 1006;
-const AWAKE = ["online", "offline", "pageshow", "resume", "visibilitychange"];
+const EVENTS = ["online", "offline", "pageshow", "pagehide", "resume", "visibilitychange"];
 
 export class Line {
   /** Why nobody may connect, or null. @type {string | null} */
@@ -23,6 +23,7 @@ export class Line {
   /** @type {Link | null} */
   link = null;
   #getToken;
+  #isFixed; // a text: no better the next time
   #options;
   #clock;
   #place;
@@ -41,7 +42,8 @@ export class Line {
    *          lost: () => void, changed: () => void, isBusy: () => boolean}} hooks
    */
   constructor(getToken, options, place, hooks) {
-    this.#getToken = getToken;
+    this.#isFixed = typeof getToken === "string";
+    this.#getToken = this.#isFixed ? () => getToken : getToken;
     this.#options = options;
     this.#clock = options.clock;
     this.#place = place;
@@ -119,11 +121,9 @@ export class Line {
 
   /** A token, or `{ticket}`, fresh for each connection. */
   async #ticket() {
-    const get = this.#getToken;
-    const why = this.#why;
-    const asked = typeof get === "function" ? get({ reason: why }) : get;
-    const given = await within(this.#clock, GRACE, Promise.resolve(asked));
-    if (!given) throw new Refused("There is no token.");
+    const asked = Promise.resolve(this.#getToken({ reason: this.#why }));
+    const given = await within(this.#clock, GRACE, asked);
+    if (!given) throw new Refused("logged out");
     return given;
   }
 
@@ -159,13 +159,12 @@ export class Line {
 
   /** Shows a fresh token to the open line. With tickets there is none: a new line gets a new one. */
   async #renew() {
-    const get = this.#getToken;
     const { link } = this;
     try {
-      const given = typeof get === "function" && (await get({ reason: "expiring" }));
+      const given = await this.#getToken({ reason: "expiring" });
       if (typeof given !== "string" || link !== this.link) return;
       this.#credential = given;
-      link?.send("authenticate", { token: given });
+      link.send("authenticate", { token: given });
     } catch {
       // The line lives on until the token ends; then a new one is asked for.
     }
@@ -180,17 +179,12 @@ export class Line {
     const misses = lived || code > 4000 ? 0 : this.#misses + 1;
     this.#hangUp();
     this.#misses = misses;
-    const why = refusal(code) ?? (this.#isSpent(code) ? "token rejected" : null);
+    const why = refusal(code) ?? (this.#isFixed && code === UNAUTHORISED ? "token rejected" : null);
     if (why) return this.#refuse(why);
     this.#why = code === UNAUTHORISED ? "rejected" : "connect";
     if (misses >= MISSES) this.#polling.start();
     const pause = this.#pacing.after(code, lived);
     this.#retry = this.#clock.setTimeout(() => this.#open(), pause);
-  }
-
-  /** A token that was given as a text is no better the next time. */
-  #isSpent(code) {
-    return code === UNAUTHORISED && typeof this.#getToken === "string";
   }
 
   #refuse(why) {
@@ -224,13 +218,13 @@ export class Line {
   }
 
   #listen(how) {
-    const { target } = this.#options;
-    for (const type of AWAKE) target?.[how](type, this.#wake);
-    target?.[how]("pagehide", this.#leave);
+    for (const type of EVENTS) this.#options.target?.[how](type, this.#wake);
   }
 
   /** The network or the machine is back, perhaps: find out now. */
   #wake = ({ type, persisted }) => {
+    // The page goes, or into the browser's cache, where a socket may not be.
+    if (type === "pagehide") return this.#hangUp();
     if (type === "visibilitychange" && globalThis.document?.hidden) return;
     if (type === "pageshow" && !persisted) return; // a page that opens is not one that comes back
     const isWaiting = this.#retry !== null || (persisted && !this.link);
@@ -238,9 +232,6 @@ export class Line {
     else this.link?.probe();
     this.#polling.hurry();
   };
-
-  /** The page goes, or into the browser's cache, where a socket may not be. */
-  #leave = () => this.#hangUp();
 
   get #wait() {
     return Math.min(25, Math.max(1, Math.floor(this.#options.interval / 1000)));

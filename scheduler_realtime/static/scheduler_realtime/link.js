@@ -45,10 +45,6 @@ export class Link {
     socket.onclose = (event) => this.#end(event.code);
   }
 
-  get isOpen() {
-    return this.socket?.readyState === OPEN;
-  }
-
   /** Whether it was silent for so long that nobody knows; until it has answered. */
   get isInDoubt() {
     return this.#asked > 0;
@@ -56,7 +52,7 @@ export class Link {
 
   /** Whether it could be said. */
   send(type, data = {}, ref = undefined) {
-    if (!this.isOpen) return false;
+    if (this.socket?.readyState !== OPEN) return false;
     this.socket.send(JSON.stringify({ type, data, ref }));
     return true;
   }

@@ -3,7 +3,7 @@
 const KEPT = 1000; // keys of messages that may come again
 
 /** Control frames whose position promises that everything up to there has come. */
-const PROMISES = new Set(["heartbeat_ack", "caught_up", "line"]);
+const PROMISES = ["heartbeat_ack", "caught_up", "line"];
 
 export class Place {
   epoch = "";
@@ -66,7 +66,7 @@ export class Place {
    */
   take(frame) {
     const { id, key, type, data } = frame;
-    if (PROMISES.has(type)) this.reach(data?.position ?? 0);
+    if (PROMISES.includes(type)) this.reach(data?.position ?? 0);
     if (!id && !key) return "new";
     if (id && !frame.redelivered) {
       if (id <= this.position) return "known";
@@ -83,13 +83,6 @@ export class Place {
   /** The position of a message that came early, or undefined while it has none. */
   idOf(key) {
     return this.#awaiting.get(key) || undefined;
-  }
-
-  /** Forget where it was; what came once is still known. */
-  forget() {
-    this.epoch = "";
-    this.position = 0;
-    this.save();
   }
 
   save() {

@@ -16,7 +16,7 @@ export class Polling {
   /**
    * @param {import("./link.js").Clock} clock
    * @param {{ask: (signal: AbortSignal) => Promise<Response>, page: (page: any) => void,
-   *          failed: (status: number) => void, patience: number}} hooks
+   *          failed: (status: number | undefined) => void, patience: number}} hooks
    *        `patience` is how long an answer may take, in milliseconds
    */
   constructor(clock, hooks) {
@@ -49,17 +49,18 @@ export class Polling {
     const asking = (this.#asking = new AbortController());
     const limit = this.#clock.setTimeout(() => asking.abort(), this.#hooks.patience);
     let pause = BREATH;
+    let response;
     try {
-      const response = await this.#hooks.ask(asking.signal);
-      if (!response.ok) throw Object.assign(new Error(`${response.status}`), { response });
+      response = await this.#hooks.ask(asking.signal);
+      if (!response.ok) throw new Error(response.status);
       const page = await response.json();
       if (this.#asking !== asking) return;
       this.#failures = 0;
       this.#hooks.page(page);
-    } catch (error) {
+    } catch {
       if (this.#asking !== asking) return;
-      pause = this.#pause(error.response);
-      this.#hooks.failed(error.response?.status ?? 0);
+      pause = this.#pause(response);
+      this.#hooks.failed(response?.status);
     } finally {
       this.#clock.clearTimeout(limit);
     }

@@ -51,6 +51,6 @@ export class Presence extends EventTarget {
 
   /** Says `change`, with what happened in its `detail`. */
   #tell(detail) {
-    this.dispatchEvent(Object.assign(new Event("change"), { detail }));
+    this.dispatchEvent(new CustomEvent("change", { detail }));
   }
 }

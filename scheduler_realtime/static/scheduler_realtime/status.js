@@ -1,20 +1,18 @@
 /** `<realtime-status>`: the state of a client in words, in a way nobody overlooks. */
 
 const STYLE = `
-:host { display: inline-block; color-scheme: light dark; font: 600 .9em/1.4 system-ui, sans-serif; }
-p { margin: 0; padding: .25em .75em; border-radius: 1em; background: light-dark(#e3f4e6, #123b1c); color: light-dark(#0b4a1b, #b9f0c4); }
-p::before { content: "●"; margin-inline-end: .4em; }
-p.catching-up, p.closed { background: light-dark(#eceff3, #2b3138); color: light-dark(#333c47, #d5dbe3); }
-p.stale, p.refused { background: light-dark(#b00020, #ffb4ab); color: light-dark(#fff, #4b0008); }
-p.stale::before, p.refused::before { content: "▲"; }
+:host { color-scheme: light dark; font: 600 .9em system-ui }
+p { margin: 0; padding: .3em .8em; border-radius: 1em; background: light-dark(#e3f4e6, #123b1c) }
+.catching-up, .closed { background: light-dark(#eceff3, #2b3138) }
+.stale, .refused { background: light-dark(#b00020, #ffb4ab); color: light-dark(#fff, #4b0008) }
 `;
 
 const WORDS = {
-  live: "Live",
-  "catching-up": "Catching up …",
-  stale: "Stale since {time}",
-  refused: "Disconnected: {why}",
-  closed: "Not connected",
+  live: "● Live",
+  "catching-up": "… Catching up",
+  stale: "▲ Stale since {time}",
+  refused: "▲ Refused: {why}",
+  closed: "○ Closed",
 };
 
 // Where there is no page, as in a test or on a server, nothing can be shown, and importing this is no error.
@@ -70,9 +68,7 @@ export class RealtimeStatus extends Element {
 /** The time, and the day where it is another one. */
 function clock(moment) {
   const isToday = moment.toDateString() === new Date().toDateString();
-  const time = { hour: "2-digit", minute: "2-digit" };
-  return moment.toLocaleString([], isToday ? time : { ...time, day: "numeric", month: "short" });
+  return moment.toLocaleString([], { timeStyle: "short", dateStyle: isToday ? undefined : "short" });
 }
 
-globalThis.customElements?.get("realtime-status") ??
-  globalThis.customElements?.define("realtime-status", RealtimeStatus);
+globalThis.customElements?.define("realtime-status", RealtimeStatus);

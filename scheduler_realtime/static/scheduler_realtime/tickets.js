@@ -12,21 +12,22 @@ export class Refused extends Error {
  *        `url` of the ticket's door; `csrf` is read from the `csrftoken` cookie where it is not given
  */
 export function ticketFrom({ url = "/api/ws/ticket", csrf = cookie, token, fetch: ask = globalThis.fetch } = {}) {
-  return async (why) => {
-    const door = async (reason) => {
-      const bearer = typeof token === "function" ? await token({ reason }) : token;
-      const forgery = typeof csrf === "function" ? csrf() : csrf;
-      const headers = bearer ? { Authorization: `Bearer ${bearer}` } : { "X-CSRFToken": forgery };
-      // A host sends whoever is not logged in to another page.
-      return [await ask(url, { method: "POST", headers, redirect: "manual" }), headers];
-    };
-    let [response, headers] = await door(why?.reason);
+  const door = async (reason) => {
+    const bearer = typeof token === "function" ? await token({ reason }) : token;
+    const credential = bearer || { headers: { "X-CSRFToken": typeof csrf === "function" ? csrf() : csrf } };
+    const headers = headersOf(credential);
+    // A host sends whoever is not logged in to another page.
+    return [await ask(url, { method: "POST", headers, redirect: "manual" }), headers];
+  };
+  return async ({ reason } = {}) => {
+    let [response, headers] = await door(reason);
     const isRenewable = typeof token === "function" && response.status === 401;
     if (isRenewable) [response, headers] = await door("rejected");
-    const isRefused = response.type === "opaqueredirect" || [401, 403].includes(response.status);
-    if (isRefused) throw new Refused(response.status === 403 ? "not permitted" : "logged out");
-    if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-    return { ticket: (await response.json()).ticket, headers };
+    const { status, type, ok } = response;
+    if (status === 403) throw new Refused("not permitted");
+    if (status === 401 || type === "opaqueredirect") throw new Refused("logged out");
+    if (!ok) throw new Error(status);
+    return { ...(await response.json()), headers };
   };
 }
 
@@ -39,11 +40,11 @@ export function headersOf(credential) {
 /** Its outcome, or an error after so many milliseconds. */
 export function within(clock, limit, promise) {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => reject(new Error("It took too long.")), limit);
+    const timer = clock.setTimeout(() => reject(new Error("timeout")), limit);
     promise.then(resolve, reject).finally(() => clock.clearTimeout(timer));
   });
 }
 
 function cookie() {
-  return /(?:^|; )csrftoken=([^;]*)/.exec(globalThis.document?.cookie)?.[1] ?? "";
+  return globalThis.document?.cookie.match(/csrftoken=([^;]*)/)?.[1];
 }
