@@ -30,6 +30,16 @@ script.type = "module";
 script.textContent = arguments[1];
 document.body.append(script);
 """
+SEEDS_PAGE = """
+window.seeds = new (class extends SurgerySchedulerWebSocket {
+  told = [];
+  handleSystemNotification(data) { this.told.push(data.title); }
+  handleUserPresence() {}
+  getCurrentScheduleDate() { return "2026-01-15"; }
+  reconnect() {}
+})(arguments[0]);
+seeds.connect();
+"""
 INTERVAL = 400  # milliseconds; a line is dead after two
 
 
@@ -213,6 +223,20 @@ async def test_the_state_and_who_is_here_show_under_a_strict_policy(page: Page) 
     assert "Closed" in await page.see("statusText()")
     assert live not in ("rgba(0, 0, 0, 0)", await page.see("statusColour()"))
     assert [text for text in said if "Content Security Policy" in text] == []
+
+
+async def test_the_seeds_own_class_works_unchanged_on_the_same_page(page: Page) -> None:
+    await page.as_nurse()
+    here = f"ws://127.0.0.1:{page.route.port}/"
+    seed = (Path(__file__).parent / "assets" / "seed_client.js").read_text()
+    script = f"{seed.replace('ws://localhost:8000/', here)}\n{SEEDS_PAGE}"
+    await page.do(page.driver.execute_script, script, page.site.token("surgeon"))
+    await page.until("seeds.ws.readyState === 1")
+
+    await page.tell("to both")
+    await page.until("seen.titles.length === 1 && seeds.told.length === 1")
+
+    assert await page.see("[...seen.titles, ...seeds.told]") == ["to both", "to both"]
 
 
 async def test_a_session_opens_a_socket_by_a_ticket(page: Page) -> None:

@@ -246,7 +246,7 @@ export class SurgerySchedulerWebSocket {
     if (state === "live") {
       line.hasFailed = false;
       this.staleSince = null;
-    } else if (line.hasFailed || line.serverStale) {
+    } else if (line.hasFailed || line.serverStale || this.#intake.hasFailed) {
       line.hasFailed = true;
       this.staleSince ??= line.serverStale ?? new Date(line.heardAt);
     }
