@@ -44,11 +44,15 @@ for (const code of [4412, 4413, 4429, 4513]) {
     const world = new World();
     await world.live({ interval: 60_000 });
     await world.clock.pass(60_000);
-    world.socket.end(code);
-    await world.clock.pass(1999);
-    assert.equal(world.sockets.length, 1);
-    await world.clock.pass(1);
-    assert.equal(world.sockets.length, 2);
+    for (const [pause, count] of [[2000, 1], [4000, 2]]) {
+      world.socket.end(code);
+      await world.clock.pass(pause - 1);
+      assert.equal(world.sockets.length, count);
+      await world.clock.pass(1);
+      assert.equal(world.sockets.length, count + 1);
+      world.socket.welcome({ recovered: true });
+      await world.clock.pass(60_000);
+    }
   });
 }
 
@@ -177,6 +181,25 @@ test("a machine that slept finds its line dead within one beat, without any even
   assert.equal(world.sockets.length, 2);
 });
 
+test("a machine that slept keeps a line that answers", async () => {
+  const world = new World();
+  const client = await world.live();
+  answerBeats(world.socket);
+  world.clock.sleep(60_000);
+  await world.clock.pass(5000);
+  assert.deepEqual([client.state, world.sockets.length], ["live", 1]);
+});
+
+test("an answer from before the sleep is none", async () => {
+  const world = new World();
+  const client = await world.live();
+  const { ref } = beats(world.socket).at(-1);
+  world.clock.sleep(60_000);
+  world.fire("online");
+  world.socket.hear({ type: "heartbeat_ack", ref, data: { position: 100 } });
+  assert.equal(client.state, "stale");
+});
+
 test("a clock that is set back keeps no dead line alive", async () => {
   const world = new World();
   await world.live();
@@ -258,9 +281,30 @@ test("nothing goes on after close", async () => {
   client.close();
   assert.deepEqual([client.state, world.clock.timers.size], ["closed", 0]);
   world.fire("online");
+  world.fire("pageshow", { persisted: true });
   await world.clock.pass(60_000);
   assert.equal(world.sockets.length, 1);
 });
+
+test("a ticket is asked for with a new token where the old one is no good", async () => {
+  const asked = [];
+  const getToken = ticketFrom({
+    token: ({ reason }) => `for.${reason}`,
+    fetch: async (url, { headers }) => {
+      asked.push(headers.Authorization);
+      return new Response('{"ticket": "t"}', { status: asked.length > 1 ? 201 : 401 });
+    },
+  });
+  const { ticket } = await getToken({ reason: "connect" });
+  assert.deepEqual([ticket, asked], ["t", ["Bearer for.connect", "Bearer for.rejected"]]);
+});
+
+for (const [status, why] of [[401, "logged out"], [403, "not permitted"]]) {
+  test(`a door for tickets that answers ${status} refuses`, async () => {
+    const getToken = ticketFrom({ csrf: "c", fetch: async () => new Response("", { status }) });
+    await assert.rejects(getToken({ reason: "connect" }), { name: "Refused", message: why });
+  });
+}
 
 test("a close while the token is asked for opens no socket", async () => {
   const world = new World();

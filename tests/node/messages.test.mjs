@@ -90,6 +90,14 @@ test("an acknowledgement outlives the line it was said on", async () => {
   assert.equal(await answer, false);
 });
 
+test("an acknowledgement that nobody will say any more fails", async () => {
+  const world = new World();
+  const client = await world.live();
+  const answer = client.ack(101);
+  client.close();
+  await assert.rejects(answer, /closed/);
+});
+
 test("messages wait for the page's data, alerts do not, and it is not live before", async () => {
   const world = new World();
   const client = world.client();
@@ -144,6 +152,25 @@ test("a page that was still reading when the line broke reads again", async () =
   world.socket.hear({ type: "caught_up", data: { position: 101 } });
   await settled();
   assert.deepEqual([tries, world.heard, client.state], [2, ["held"], "live"]);
+});
+
+test("an old reading that ends at last does not stand for the new one", async () => {
+  const world = new World();
+  const client = world.client();
+  const ends = [];
+  client.on("resync", () => new Promise((end) => ends.push(end)));
+  client.connect();
+  await settled();
+  world.socket.welcome();
+  world.socket.end(1006);
+  await world.clock.pass(500);
+  world.socket.welcome();
+  ends[0]();
+  await settled();
+  assert.equal(client.state, "catching-up");
+  ends[1]();
+  await settled();
+  assert.equal(client.state, "live");
 });
 
 test("a gap has the page read its data once, and the log's own position counts", async () => {

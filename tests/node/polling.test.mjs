@@ -12,9 +12,9 @@ const page = (facts) => {
 };
 
 /** A client whose three sockets could not be opened. */
-async function without(world, answer) {
+async function without(world, answer, token) {
   world.answer = answer;
-  const client = world.client();
+  const client = world.client({}, token);
   client.connect();
   for (const pause of [500, 1000, 0]) {
     await settled();
@@ -59,6 +59,7 @@ test("a socket that opens at last takes over, and nothing comes twice", async ()
   world.socket.hear(message(101, "b"));
   world.socket.hear({ type: "caught_up", data: { position: 101 } });
   const before = world.requests.length;
+  assert.equal(world.requests.at(-1).signal.aborted, true);
   await world.clock.pass(2000);
   assert.deepEqual([world.heard, client.transport, client.state], [["a", "b"], "socket", "live"]);
   assert.equal(world.requests.length, before);
@@ -107,9 +108,11 @@ test("a log that was trimmed or replaced has the page read its data", async () =
 test("a token that ran out meanwhile is replaced", async () => {
   const world = new World();
   const answers = [new Response("{}", { status: 401 }), page({})];
-  const client = await without(world, () => answers.shift() ?? new Promise(() => {}));
+  const token = ({ reason }) => `for.${reason}`;
+  const client = await without(world, () => answers.shift() ?? new Promise(() => {}), token);
   await world.clock.pass(1000);
-  assert.deepEqual([world.requests.length, client.state], [2, "live"]);
+  const shown = world.requests.map(({ headers }) => headers.Authorization);
+  assert.deepEqual([shown, client.state], [["Bearer for.connect", "Bearer for.rejected"], "live"]);
 });
 
 test("an acknowledgement and a cancellation go over HTTP too", async () => {

@@ -110,7 +110,7 @@ export class Link {
     const now = this.#clock.now();
     const quiet = now - this.heardAt;
     // A timer that is so late slept; so did the frames, which wait to be dispatched.
-    const isLate = now - this.#due > this.every || quiet < 0;
+    const isLate = now - this.#due > this.every;
     if (isLate && this.openedAt && !this.#isProbed) return this.probe();
     const left = Math.min(2 * this.every, 2 * this.every - quiet);
     if (!this.#hasHeard || left <= 0) return this.#end(GONE);
