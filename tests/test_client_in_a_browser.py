@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -16,7 +17,7 @@ from selenium.webdriver import Chrome
 
 from tests.faults.proxy import Route
 from tests.harness import browser, opening
-from tests.harness.child import wait_for
+from tests.harness.child import REPOSITORY, wait_for
 from tests.harness.opening import Seeded
 from tests.harness.site import Site
 
@@ -40,6 +41,7 @@ window.seeds = new (class extends SurgerySchedulerWebSocket {
 })(arguments[0]);
 seeds.connect();
 """
+(EXAMPLE,) = re.findall(r"^```js\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.S | re.M)
 INTERVAL = 400  # milliseconds; a line is dead after two
 
 
@@ -67,8 +69,10 @@ class Page:
     async def see(self, expression: str) -> Any:
         return await self.do(self.driver.execute_script, f"return {expression}")
 
-    async def until(self, expression: str, *, within: float = 15) -> None:
-        script = f"return Boolean(window.client) && Boolean({expression})"
+    async def until(
+        self, expression: str, *, within: float = 15, needs: str = "window.client"
+    ) -> None:
+        script = f"return Boolean({needs}) && Boolean({expression})"
         await self.do(
             lambda: wait_for(
                 lambda: bool(self.driver.execute_script(script)), within=within, what=expression
@@ -239,7 +243,7 @@ async def test_the_seeds_own_class_works_unchanged_on_the_same_page(page: Page) 
     assert await page.see("[...seen.titles, ...seeds.told]") == ["to both", "to both"]
 
 
-async def test_a_session_opens_a_socket_by_a_ticket(page: Page) -> None:
+async def test_the_readmes_example_is_live_for_whoever_is_logged_in(page: Page) -> None:
     await page.do(page.driver.get, f"http://127.0.0.1:{page.route.port}/admin/login/")
     fields = {"username": "admin", "password": "demo"}
     fill = "for (const [k, v] of Object.entries(arguments[0])) document.getElementsByName(k)[0].value = v;"
@@ -250,6 +254,13 @@ async def test_a_session_opens_a_socket_by_a_ticket(page: Page) -> None:
         )
     )
 
-    await page.open()
+    example = EXAMPLE.replace("console.log(data.", "seen(data.")
+    script = f"window.seen = (id) => {{ window.told = id; }};\n{START}"
+    await page.do(page.driver.execute_script, script, None, example)
 
-    assert await page.see("client.transport") == "socket"
+    live = "document.querySelector('realtime-status')?.shadowRoot?.textContent.includes('Live')"
+    await page.until(live, needs="document.body")
+    code = "from scheduler_realtime import *\n"
+    code += "broadcast_schedule_update(action='update', surgery_id=7, changes={'status': 'late'})"
+    await page.do(page.site.shell, code)
+    await page.until("window.told === 7", needs="document.body")

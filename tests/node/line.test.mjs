@@ -190,6 +190,15 @@ test("a machine that slept keeps a line that answers", async () => {
   assert.deepEqual([client.state, world.sockets.length], ["live", 1]);
 });
 
+test("a frame that waited while the machine slept keeps its line", async () => {
+  const world = new World();
+  await world.live();
+  world.clock.sleep(60_000);
+  world.clock.setTimeout(() => world.socket.hear({ type: "heartbeat_ack", data: { position: 100 } }), 10);
+  await world.clock.pass(1000);
+  assert.equal(world.sockets.length, 1);
+});
+
 test("an answer from before the sleep is none", async () => {
   const world = new World();
   const client = await world.live();

@@ -150,6 +150,8 @@ export interface OptimizationProgressFrame {
   redelivered?: true;
   user_id?: number | string;
   data: OptimizationProgressData;
+  /** Whatever the client put there: the answer to a frame carries the same. */
+  ref?: string;
 }
 
 /** How far an optimisation is; only its first and its final state are kept. */
@@ -163,6 +165,7 @@ export interface OptimizationProgressData {
   time_elapsed: number | null;
   status: "queued" | "running" | "completed" | "failed" | "cancelled";
   metrics: Record<string, unknown>;
+  reason: string | null;
   [key: string]: unknown;
 }
 
