@@ -41,7 +41,9 @@ window.seeds = new (class extends SurgerySchedulerWebSocket {
 })(arguments[0]);
 seeds.connect();
 """
-(EXAMPLE,) = re.findall(r"^```js\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.S | re.M)
+(EXAMPLE,) = re.findall(
+    r"^```js\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE
+)
 INTERVAL = 400  # milliseconds; a line is dead after two
 
 
