@@ -44,7 +44,7 @@ audit: $(VENV)/tests.stamp ## Compare the pinned versions with the holes known o
 faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
 	$(RUN) -m tests.faults $(ARGS)
 
-screenshots: $(VENV)/tests.stamp ## Take pictures of every page of the admin, light, dark and narrow
+screenshots: $(VENV)/tests.stamp ## Take pictures of the admin and the board, light, dark and narrow
 	$(RUN) -m tests.screenshots $(ARGS)
 
 bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing, reconnecting and the board, on this machine
