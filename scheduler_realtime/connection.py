@@ -66,8 +66,9 @@ class Connection:
         self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=UNCONFIRMED)
         self.space = asyncio.Event()
         self.catching_up: asyncio.Task[None] | None = None
+        self._on_abort = on_abort
         self.mailbox = Mailbox(
-            send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=on_abort
+            send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=self._on_cut
         )
 
     @property
@@ -226,6 +227,14 @@ class Connection:
     def _on_stuck(self) -> None:
         self.mailbox.discard()
         self.close(close_codes.SLOW_READER)
+
+    def _on_cut(self) -> None:
+        if (code := self.mailbox.close_code) is not None:
+            said = (
+                "Socket %s of user %r was cut off: its client did not read that it closes with %s."
+            )
+            logger.warning(said, self.id, self.identity.user_id, code)
+        self._on_abort()
 
     def _text(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
         """The frame for this user now. Outlives a message that cannot be read: the rest goes on.

@@ -27,6 +27,9 @@ HANDSHAKE_GRACE: Final = 12.0
 """Seconds the client has to answer a close frame: a little more than uvicorn waits, which then
 flushes what the client may never read."""
 
+ANSWER_WITHIN: Final = 1.0
+"""Seconds after which what a client still sends, instead of that answer, is not read any more."""
+
 
 class Mailbox:
     """A queue of items for one socket, and its writer. Belongs to one event loop.
@@ -69,6 +72,11 @@ class Mailbox:
     def dropped(self) -> int:
         """How many ephemeral items found no room."""
         return self._queue.dropped
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that the socket closes with, or None where it is not to close."""
+        return self._close_code
 
     @property
     def is_closing(self) -> bool:
@@ -182,6 +190,7 @@ class Mailbox:
             return None
         self._is_over = True
         self._abort_in(HANDSHAKE_GRACE)
+        self._loop.call_later(ANSWER_WITHIN, servers.stop_reading, self._send)
         return {"type": "websocket.close", "code": self._close_code}
 
     def _tell_of_space(self) -> None:
@@ -243,18 +252,25 @@ class Mailbox:
             self._stuck.cancel()
             self._stuck = None
 
-    # Twisted's IPushProducer: daphne's transport buffers without bound, and says so this way.
+    # Twisted's IPushProducer: a transport buffers without bound, and says so this way.
+
+    def hold_back(self) -> None:
+        """A frame was taken: that the client is not read while it does not read still stands."""
+        if self._is_paused:
+            servers.stop_reading(self._send)
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """The transport's buffer is full. Said again at each write, a ping, while it stays so."""
+        """The transport's buffer is full. May be said again at each write while it stays so."""
         if not self._is_paused:
             self._is_paused = True
             self._watch()
+            servers.stop_reading(self._send)
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """The client has read on."""
         self._is_paused = False
         self._unwatch()
+        servers.read_on(self._send)
         self._loop.call_soon(self._pump)
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
