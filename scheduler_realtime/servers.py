@@ -118,8 +118,9 @@ def read_on(send: Send) -> None:
     if (protocol := _daphne_protocol(send)) is not None:
         protocol.transport.resumeProducing()
     elif (transport := _uvicorn_transport(send)) is not None:
-        if not _uvicorn_protocol(send).read_paused:  # it waits by itself for us to take a message
-            transport.resume_reading()
+        if _uvicorn_protocol(send).read_paused:
+            return  # until we have taken a message, as it sees to itself
+        transport.resume_reading()
 
 
 def _uvicorn_transport(send: Send) -> Any:

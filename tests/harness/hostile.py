@@ -128,7 +128,7 @@ async def never_reads(client: Hostile, token: str) -> None:
 
 async def reads_byte_by_byte(client: Hostile, token: str) -> None:
     await client.request(token)
-    while await client.read(1):
+    while await client.read(1):  # noqa: ASYNC110 - slow is what it is
         await asyncio.sleep(1)
 
 
@@ -200,7 +200,9 @@ async def behave(behaviour: Behaviour, server: AppServer, token: str, *, within:
         acting = asyncio.create_task(_act(behaviour, client, token))
         try:
             async with asyncio.timeout(within):
-                while await asyncio.to_thread(client.is_held) or loop.time() - began < 0.5:
+                while (  # noqa: ASYNC110 - of another process
+                    await asyncio.to_thread(client.is_held) or loop.time() - began < 0.5
+                ):
                     await asyncio.sleep(0.2)
         except TimeoutError:
             raise AssertionError(f"{behaviour.__name__}: held for over {within} s") from None
