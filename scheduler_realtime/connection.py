@@ -220,9 +220,12 @@ class Connection:
         if self.catching_up is not None:
             self.catching_up.cancel()
 
-    def close(self, code: int) -> None:
-        """Close the socket behind what waits for it. Safe to call twice: the first code stands."""
-        self.mailbox.close(code)
+    def close(self, code: int, *, is_heard: bool = True) -> None:
+        """Close the socket behind what waits for it. Safe to call twice: the first code stands.
+
+        One that is not heard any more is not read from this moment on.
+        """
+        self.mailbox.close(code, is_heard=is_heard)
 
     def _on_stuck(self) -> None:
         self.mailbox.discard()

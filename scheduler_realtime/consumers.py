@@ -20,7 +20,6 @@ from .hub import Hub
 from .identity import Identity
 from .mailbox import ANSWER_WITHIN, CLOSE_GRACE
 from .presence import Device
-from .ratelimit import TokenBucket
 from .session import Session
 
 logger = logging.getLogger(__name__)
@@ -31,9 +30,6 @@ too large is told so with our own code, one beyond this is ended by the server w
 
 REFUSED_GRACE: Final = 5.0
 """Seconds a client that is refused has to answer the close frame: nobody is held for it for long."""
-
-PINGS_BURST: Final = 100
-"""Pings a client may send at once, and `FRAMES_PER_SECOND` in the long run: the next cuts the line."""
 
 
 class RealtimeConsumer(AsyncConsumer):
@@ -50,7 +46,7 @@ class RealtimeConsumer(AsyncConsumer):
             return
         offered = scope.get("subprotocols", ())
         chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
-        self._brace(send)
+        servers.brace(send, conf().MAX_FRAME_BYTES * SERVERS_SHARE)
         try:
             if not await _is_written(send, {"type": "websocket.accept", "subprotocol": chosen}):
                 return
@@ -68,20 +64,6 @@ class RealtimeConsumer(AsyncConsumer):
             await _refuse(send, refusal.close_code)
         finally:
             servers.unregister_producer(send)
-
-    @staticmethod
-    def _brace(send: Any) -> None:
-        """Before anybody knows who is there: bound what the server does for it by itself."""
-        servers.brace(send, conf().MAX_FRAME_BYTES * SERVERS_SHARE)
-        pings = TokenBucket(PINGS_BURST, conf().FRAMES_PER_SECOND)
-
-        def may_ping() -> bool:
-            if not (may := pings.take()):
-                logger.warning("A client was cut off: it sent pings without end.")
-                servers.abort(send)
-            return may
-
-        servers.on_ping(send, may_ping)
 
     async def _identity(self, house: Hub, found: Any, receive: Any) -> Identity | None:
         """Who it is; None where the client left before it said. Raises `TokenRejected`."""

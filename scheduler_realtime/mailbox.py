@@ -30,6 +30,9 @@ flushes what the client may never read."""
 ANSWER_WITHIN: Final = 1.0
 """Seconds after which what a client still sends, instead of that answer, is not read any more."""
 
+UNHEARD_GRACE: Final = 1.0
+"""Seconds the close frame of a client that floods has to reach it: nothing else is left to do."""
+
 
 class Mailbox:
     """A queue of items for one socket, and its writer. Belongs to one event loop.
@@ -60,6 +63,7 @@ class Mailbox:
         self._is_paused = False
         self._was_full = False
         self._close_code: int | None = None
+        self._answer_within, self._grace = ANSWER_WITHIN, HANDSHAKE_GRACE
         self._is_over = False
         self._is_finished = False
         self._stuck: asyncio.TimerHandle | None = None
@@ -115,11 +119,16 @@ class Mailbox:
             self._queue.put_ahead(item)
             self._pump()
 
-    def close(self, code: int) -> None:
-        """Write what waits, then close with this code; abort if the client does not read."""
+    def close(self, code: int, *, is_heard: bool = True) -> None:
+        """Write what waits, then close with this code; abort if the client does not read.
+
+        Of one that is not heard any more not even the answer to that is waited for.
+        """
         if self.is_closing:
             return
         self._close_code = code
+        if not is_heard:
+            self._answer_within, self._grace = 0.0, UNHEARD_GRACE
         self._abort_in(CLOSE_GRACE)
         self._pump()
 
@@ -142,7 +151,7 @@ class Mailbox:
         servers.unregister_producer(self._send)
         # A server closes by flushing first, for ever where the client does not read: uvicorn
         # would not end at SIGTERM. To a connection that is closed by then this does nothing.
-        grace = HANDSHAKE_GRACE if has_closed else CLOSE_GRACE
+        grace = self._grace if has_closed else CLOSE_GRACE
         self._loop.call_later(grace, servers.abort, self._send)
 
     def abort(self) -> None:
@@ -189,8 +198,8 @@ class Mailbox:
         if self._is_over or self._is_paused or self._close_code is None or self._queue.items:
             return None
         self._is_over = True
-        self._abort_in(HANDSHAKE_GRACE)
-        self._loop.call_later(ANSWER_WITHIN, servers.stop_reading, self._send)
+        self._abort_in(self._grace)
+        self._loop.call_later(self._answer_within, servers.stop_reading, self._send)
         return {"type": "websocket.close", "code": self._close_code}
 
     def _tell_of_space(self) -> None:

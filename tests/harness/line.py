@@ -89,7 +89,7 @@ class DaphneLine(Line):
     def __init__(self) -> None:
         super().__init__()
         self.producer: Any = None
-        self.is_read = True
+        self.is_read = self.connected = True
         handle_reply = self._handle_reply
         self.own_send = functools.partial(handle_reply, self)
 
