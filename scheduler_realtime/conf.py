@@ -49,7 +49,8 @@ class Conf:
     """A socket that sent nothing for so long closes with 4408: four heartbeats missed."""
 
     AUTHENTICATE_TIMEOUT: float = 10
-    """How long a socket may stay open without a credential."""
+    """How long a socket may stay open without a credential, and before that, without having finished
+    its request. The same goes for the headers of any HTTP request."""
 
     REVALIDATE_INTERVAL: float = 60
     """How often the users of all local sockets are looked up again, in one query."""
