@@ -63,7 +63,7 @@ async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     if _thread is None:
         _thread = _Books()
         _thread.start()
-    kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
+    kept = functools.partial(keeping_connection, functools.partial(call, *args, **kwargs))
     future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
     _thread.waiting.add(future)
     future.add_done_callback(_thread.waiting.discard)
@@ -75,15 +75,15 @@ async def beside(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call it in a thread and on a connection of its own, which end with it: what cannot wait."""
     thread = _Books()
     future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-    kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
+    kept = functools.partial(keeping_connection, functools.partial(call, *args, **kwargs))
     thread.calls.put((kept, future))
     thread.calls.put(None)
     thread.start()
     return await future
 
 
-def _keeping_connection(call: Callable[[], R]) -> R:
-    """Call it, and once more where it failed since the server had closed the connection.
+def keeping_connection(call: Callable[[], R]) -> R:
+    """Call it in this thread, and once more where the server had closed its connection.
 
     Every call here may be made twice: it reads, or writes what it writes but once.
     """

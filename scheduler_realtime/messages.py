@@ -123,6 +123,7 @@ class OptimizationProgress(Payload):
     time_elapsed: float | None = Field(default=None, ge=0)
     status: Literal["queued", "running", "completed", "failed", "cancelled"] = "running"
     metrics: dict[str, Any] = Field(default_factory=dict)
+    reason: Text | None = None
 
     @property
     def is_final(self) -> bool:

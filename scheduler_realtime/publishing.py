@@ -69,7 +69,7 @@ def publish(
         groups=Audience(users=users, roles=roles).groups,
         protected=payload.protected | protected,
         scope=_scope(data),
-        actor=_key(user_id),
+        actor=actor_key(user_id),
         ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
         key=key or uuid.uuid4(),
@@ -127,7 +127,8 @@ def _keys(values: list[Any]) -> list[int | str]:
     return [value for value in values if type(value) is int or (value and isinstance(value, str))]
 
 
-def _key(user_id: Any) -> int | str | None:
+def actor_key(user_id: Any) -> int | str | None:
+    """The primary key of who caused it: of this user, or of whoever acts now where it is None."""
     key = plain(current_actor() if user_id is None else key_of(user_id), "user_id")
     if key is None or type(key) is int or (isinstance(key, str) and len(key) <= _ACTOR_LENGTH):
         return key

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from . import catching_up, close_codes, news, receipts
+from .cancelling import Cancelling
 from .connection import Connection
 from .deliveries import Deliveries
 from .ephemeral import Ephemera
@@ -37,6 +38,7 @@ class House(Protocol):
     groups: Groups
     deliveries: Deliveries
     ephemera: Ephemera
+    cancelling: Cancelling
 
     @property
     def attendance(self) -> Attendance: ...
@@ -103,6 +105,7 @@ class Road:
             self._house.obey(row)
         else:
             await self._fan_out(row, generation)
+            self._house.cancelling.learn(row)
         if generation == self.generation:
             self.settled = row.position
 

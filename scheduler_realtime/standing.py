@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
@@ -39,6 +40,7 @@ _OF_A_RUN: Final = (
     "best_score",
     "time_elapsed",
     "metrics",
+    "reason",
     "updated_at",
 )
 
@@ -76,6 +78,16 @@ def runs() -> QuerySet[OptimizationRun]:
 def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     """Those of these conflicts or runs that somebody in these groups was told of."""
     return rows.filter(lists.having_any("groups", groups))
+
+
+def groups_of(run: OptimizationRun) -> list[str]:
+    """Who may know of a run."""
+    return list(json.loads(run.groups))
+
+
+def metrics_of(run: OptimizationRun) -> dict[str, Any]:
+    """What its engine told beside the figures."""
+    return dict(json.loads(run.metrics))
 
 
 def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
@@ -118,7 +130,7 @@ def _take_down_run(payload: OptimizationProgress, draft: Draft) -> None:
             [run],
             update_conflicts=True,
             unique_fields=["optimization_id"],
-            update_fields=_OF_A_RUN,
+            update_fields=[*_OF_A_RUN, "lease_until"],
         )
         return
     # Two processes may tell of one run, and the first that the second hears of be late.

@@ -1,7 +1,9 @@
 """The REST API's paths."""
 
+from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
+from .optimizations import Optimizations
 from .views import RoomViewSet, SurgeryViewSet
 
 router = SimpleRouter()
@@ -9,4 +11,7 @@ router.trailing_slash = "/?"
 router.register("rooms", RoomViewSet, basename="room")
 router.register("surgeries", SurgeryViewSet, basename="surgery")
 
-urlpatterns = router.urls
+urlpatterns = [
+    re_path(r"^optimizations/?$", Optimizations.as_view(), name="optimizations"),
+    *router.urls,
+]

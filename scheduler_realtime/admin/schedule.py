@@ -10,7 +10,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
+from scheduler_realtime.messages import FINAL, ConflictNotification, OptimizationProgress
 from scheduler_realtime.models import Conflict, OptimizationRun
 
 from .filters import Choices
@@ -158,6 +158,7 @@ class OptimizationRunAdmin(RecordAdmin):
     fields = readonly_fields = (
         "optimization_id",
         "status",
+        "why",
         "progress",
         "current_iteration",
         "total_iterations",
@@ -169,14 +170,21 @@ class OptimizationRunAdmin(RecordAdmin):
         "started_when",
         "updated_when",
         "cancel_asked",
+        "heard_of_until",
         "known_to",
     )
-    optional = ("took", "started_by", "cancel_asked")
+    optional = ("why", "took", "started_by", "cancel_asked", "heard_of_until")
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, run: OptimizationRun) -> str:
-        """How it stands; whether it was asked to end."""
-        return over(run.status, gettext("cancel asked") if run.cancel_asked_at else "")
+        """How it stands; while it runs, whether it was asked to end."""
+        is_awaited = run.cancel_asked_at is not None and run.status not in FINAL
+        return over(run.status, gettext("cancel asked") if is_awaited else "")
+
+    @admin.display(description=_("reason"))
+    def why(self, run: OptimizationRun) -> str:
+        """Why it failed, in words for a screen."""
+        return run.reason or ""
 
     @admin.display(description=_("progress"), ordering="progress_percentage")
     def progress(self, run: OptimizationRun) -> str:
@@ -222,6 +230,11 @@ class OptimizationRunAdmin(RecordAdmin):
     def cancel_asked(self, run: OptimizationRun) -> str:
         """When, in full."""
         return moment(run.cancel_asked_at)
+
+    @admin.display(description=_("fails unless heard of until"))
+    def heard_of_until(self, run: OptimizationRun) -> str:
+        """When its lease ends, in full; of a run that was told by hand nobody knows."""
+        return moment(run.lease_until)
 
     @admin.display(description=_("known to"))
     def known_to(self, run: OptimizationRun) -> str:

@@ -146,6 +146,8 @@ def _message(kind: type[Payload]) -> Frame:
         required = ["id", *required] if _always_has_a_place(kind) else required
     frame = _frame(kind.type, f"{camel}Data", properties, required)
     frame["description"] = _doc(kind)
+    if kind is OptimizationProgress:  # the answer to `cancel_optimization`
+        frame["properties"]["ref"] = _REF
     if kind is EmergencyAlert:
         frame["oneOf"] = [{"required": ["id"]}, {"required": ["early"]}]
     name = _frame_name(camel)
