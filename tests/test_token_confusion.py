@@ -118,7 +118,7 @@ async def test_a_token_that_is_no_good_opens_no_socket_whichever_way_it_comes(
     make: Callable[[User], str],
     code: int,
 ) -> None:
-    token = await asyncio.to_thread(make, nurse)
+    token = await books.run(make, nurse)
     monkeypatch.setattr(hubs, "current", lambda: house.hub)
 
     found = {name: await knock(*way(token)) for name, way in WAYS.items()}
@@ -146,8 +146,8 @@ async def test_a_ticket_opens_nothing_for_whom_no_token_would(
 ) -> None:
     make, code = FAULTS[name]
     said = claims.claims_of(nurse, until=time.time() + 60)
-    ticket = await asyncio.to_thread(tickets.issue, replace(said, issued_at=time.time() - 5))
-    await asyncio.to_thread(make, nurse)
+    ticket = await books.run(tickets.issue, replace(said, issued_at=time.time() - 5))
+    await books.run(make, nurse)
     monkeypatch.setattr(hubs, "current", lambda: house.hub)
 
     assert await knock(*WAYS["a ticket"](ticket)) == [{"type": "websocket.close", "code": code}]
