@@ -14,6 +14,7 @@ from django.db import Error, router
 from . import books, orders
 from .connection import Connection
 from .exceptions import OptimizationEnded, OptimizationUnknown
+from .frames import redacted
 from .identity import Identity
 from .log import Row
 from .messages import FINAL, OptimizationProgress
@@ -68,7 +69,9 @@ class Cancelling:
         for ask in [a for a in self._asks if a.optimization_id == row.data["optimization_id"]]:
             self._asks.remove(ask)
             if status == "cancelled":
-                ask.connection.say(OptimizationProgress.type, row.data, ask.ref)
+                is_cleared = ask.connection.identity.is_cleared
+                data = row.data if is_cleared else redacted(row.type, row.data, row.protected)
+                ask.connection.say(OptimizationProgress.type, data, ask.ref)
             else:
                 _complain_of_end(ask, status)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import scheduler_realtime
-from tests.defences.table import DEFENCES, Defence
+from tests.defences.defence import Defence
+from tests.defences.table import DEFENCES
 from tests.harness.child import REPOSITORY
 
 pytestmark = pytest.mark.sqlite_only

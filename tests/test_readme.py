@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_realtime import checks, close_codes, conf, deployment
+from scheduler_realtime import checks, close_codes, conf, deployment, entitlement
 from scheduler_realtime.api import urls
 from scheduler_realtime.management import commands
 from tests.harness.child import REPOSITORY
@@ -257,7 +257,7 @@ def test_every_close_code_is_in_the_readme() -> None:
 
 
 def test_every_check_is_in_the_readme() -> None:
-    source = "".join(Path(room.__file__).read_text() for room in (checks, deployment))
+    source = "".join(Path(room.__file__).read_text() for room in (checks, deployment, entitlement))
     known = set(re.findall(r"scheduler_realtime\.([EW]\d{3})\"", source))
 
     documented = set(re.findall(r"\b([EW]\d{3})\b", README))

@@ -4,6 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from .optimizations import Optimizations
+from .people import Me, People
 from .views import RoomViewSet, SurgeryViewSet
 
 router = SimpleRouter()
@@ -13,5 +14,7 @@ router.register("surgeries", SurgeryViewSet, basename="surgery")
 
 urlpatterns = [
     re_path(r"^optimizations/?$", Optimizations.as_view(), name="optimizations"),
+    re_path(r"^me/?$", Me.as_view(), name="me"),
+    re_path(r"^people/?$", People.as_view(), name="people"),
     *router.urls,
 ]

@@ -20,10 +20,10 @@ from scheduler_realtime.exceptions import OptimizationEnded, OptimizationUnknown
 from scheduler_realtime.frames import user_id_of
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.models import OptimizationRun
-from scheduler_realtime.permissions import CANCELLING
+from scheduler_realtime.permissions import CANCELLING, CLEARANCE
 from scheduler_realtime.schemas import REFUSAL, described
 
-from .base import Holds, RealtimeListViewSet
+from .base import Holds, RealtimeListViewSet, holds
 from .pages import RealtimePagination
 from .serializers import KeyField, MomentField, TextDictField
 
@@ -96,6 +96,14 @@ class OptimizationViewSet(RealtimeListViewSet):
         """Runs now and recently, the one that was started last first."""
         return super().list(request)
 
+    def visible(self, page: Any) -> Any:
+        """Without what is protected from the caller."""
+        return [standing.redacted(each, is_cleared=self._is_cleared) for each in page]
+
+    @property
+    def _is_cleared(self) -> bool:
+        return holds(self.request.user, CLEARANCE)
+
     def get_queryset(self) -> QuerySet[OptimizationRun]:
         """By what the caller is now."""
         return standing.seen_by(identity_of(self.request.user).groups, standing.runs())
@@ -119,4 +127,5 @@ class OptimizationViewSet(RealtimeListViewSet):
             raise Http404 from None
         except OptimizationEnded:
             raise HasEnded from None
-        return Response(self.get_serializer(run).data, status=HTTP_202_ACCEPTED)
+        shown = standing.redacted(run, is_cleared=self._is_cleared)
+        return Response(self.get_serializer(shown).data, status=HTTP_202_ACCEPTED)

@@ -3,15 +3,19 @@
 from .failures import report_failure
 from .paths import Path, cleaned, keys_along, value_at
 from .schedule import ScheduleBinding
+from .snapshots import Snapshot, restored, snapshot
 from .times import Interval, day_of
 
 __all__ = [
     "Interval",
     "Path",
     "ScheduleBinding",
+    "Snapshot",
     "cleaned",
     "day_of",
     "keys_along",
     "report_failure",
+    "restored",
+    "snapshot",
     "value_at",
 ]

@@ -10,7 +10,7 @@ class Conflict(models.Model):
     """A conflict, from `open` to `resolved`; afterwards for the record.
 
     `affected_surgeries`, `suggested_actions`, `rooms` and `dates` are JSON texts: lists. So is
-    `groups`: who may know.
+    `groups`: who may know. `needs` and `subject` are those of the message that told of it.
     """
 
     conflict_id = models.CharField(max_length=255, unique=True)
@@ -23,6 +23,8 @@ class Conflict(models.Model):
     rooms = models.TextField(default="[]")
     dates = models.TextField(default="[]")
     groups = models.TextField()
+    needs = models.TextField(default="[]", db_default="[]")
+    subject = models.TextField(default="", db_default="")
     status = models.CharField(max_length=16)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)

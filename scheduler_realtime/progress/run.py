@@ -19,7 +19,12 @@ from scheduler_realtime.exceptions import (
     OptimizationFailed,
     OptimizationNotBegun,
 )
-from scheduler_realtime.messages import OptimizationProgress, envelope
+from scheduler_realtime.messages import (
+    OptimizationProgress,
+    carried,
+    envelope,
+    protected_by_setting,
+)
 from scheduler_realtime.wire import plain
 
 from .figures import Figures, Status
@@ -148,7 +153,8 @@ class Run:
             return self._figures.payload(self.optimization_id, status, reason)
 
     def _tick(self) -> None:
-        data = cleaned(plain(self.figures().model_dump()))
+        told = cleaned(plain(self.figures().model_dump()))
+        data = carried(told, protected_by_setting(OptimizationProgress.type))
         frame = envelope(
             OptimizationProgress.type, data, timestamp=timezone.now(), user_id=self.held.actor
         )

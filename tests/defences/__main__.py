@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.defences.table import DEFENCES, Defence
+from tests.defences.defence import Defence
+from tests.defences.table import DEFENCES
 from tests.harness.child import REPOSITORY
 
 PACKAGE = "scheduler_realtime"
