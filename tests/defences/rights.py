@@ -56,7 +56,7 @@ RIGHTS: Final = (
         instead="def is_for(self, groups: frozenset[str]) -> bool:\n        return True\n",
         tests=(
             "test_history_over_rest.py::test_what_one_may_not_see_cannot_be_told_from_what_is_not_there",
-            "test_ids.py::test_each_of_two_has_theirs_behind_the_other_ones_position",
+            "test_ids.py::test_on_a_socket_nothing_of_others_is_heard_acknowledged_or_stopped",
         ),
     ),
     Defence(
@@ -98,8 +98,8 @@ RIGHTS: Final = (
     Defence(
         threat="Patients' names in Redis",
         file="publishing.py",
-        text="return payload.durable or not said.isdisjoint(_kept_from_layer(draft))",
-        instead="return payload.durable",
+        text="return draft.protected | protected_by_setting(draft.type)",
+        instead="return frozenset()",
         tests=("test_layer_secrets.py::test_no_patient_is_named_in_anything_that_redis_is_sent",),
     ),
     Defence(
