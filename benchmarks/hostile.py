@@ -17,7 +17,7 @@ from benchmarks.site import console, load
 from scheduler_realtime.conf import DEFAULTS
 from tests.harness import lifeline, opening
 from tests.harness.app_server import KINDS, MANY, Kind
-from tests.harness.hostile import BEHAVIOURS, Behaviour, behave
+from tests.harness.hostile import BEHAVIOURS, Behaviour, Eye, behave
 from tests.harness.listener import Listener
 from tests.harness.site import Site
 
@@ -66,14 +66,16 @@ async def _attack(site: Site, behaviour: Behaviour, latencies: list[float], norm
     process = psutil.Process(site.server.pid)
     before, peak = process.memory_info().rss, 0
     token = site.token("nurse")
-    acting = asyncio.gather(
-        *(behave(behaviour, site.server, token, within=WITHIN) for _ in range(ATTACKERS)),
-        return_exceptions=True,
-    )
-    while not acting.done():
-        peak = max(peak, process.memory_info().rss)
-        await asyncio.sleep(0.05)
-    found = await acting
+    eye = Eye(site.server)
+    async with eye.open():
+        acting = asyncio.gather(
+            *(behave(behaviour, eye, token, within=WITHIN) for _ in range(ATTACKERS)),
+            return_exceptions=True,
+        )
+        while not acting.done():
+            peak = max(peak, process.memory_info().rss)
+            await asyncio.sleep(0.05)
+        found = await acting
     took = [each for each in found if isinstance(each, float)]
     fate = f"let go after {max(took):5.1f} s" if len(took) == ATTACKERS else f"{found[0]!r}"
     each = max(0, peak - before) / ATTACKERS / 2**20

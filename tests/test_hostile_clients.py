@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import opening
 from tests.harness.app_server import KINDS, Kind
-from tests.harness.hostile import BEHAVIOURS, behave
+from tests.harness.hostile import BEHAVIOURS, Eye, behave
 from tests.harness.listener import Listener
 from tests.harness.opening import Seeded
 from tests.harness.site import Site
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 EACH = 2
 MOST_BYTES = 2 * 2**20
-ENV = {"WEBSOCKET_SEND_TIMEOUT": "1", "WEBSOCKET_AUTHENTICATE_TIMEOUT": "2"}
+ENV = {"WEBSOCKET_SEND_TIMEOUT": "3", "WEBSOCKET_AUTHENTICATE_TIMEOUT": "2"}
 
 UNREAD = ("never_reads", "reads_byte_by_byte", "heartbeats_unread")
 """Whoever does these is told 4412, and does not read it."""
@@ -27,7 +27,7 @@ UNREAD = ("never_reads", "reads_byte_by_byte", "heartbeats_unread")
 WALL = """
 from scheduler_realtime import publish
 from scheduler_realtime.messages import SystemNotification
-for number in range(60):
+for number in range(50):
     data = {"title": "a brick", "message": "-", "filling": "x" * 100_000}
     publish(SystemNotification.checked(data))
 """
@@ -63,13 +63,14 @@ async def besiege(site: Site) -> Siege:
     siege, process = Siege(), psutil.Process(site.server.pid)
     for _ in range(2):  # the memory of recent rows is full by now
         await asyncio.to_thread(site.shell, WALL)
-    async with site.listen("viewer") as ear:
+    eye = Eye(site.server)
+    async with site.listen("viewer") as ear, eye.open():
         await ear.next("welcome")
         before, token = process.memory_info().rss, site.token("nurse")
         names = [behaviour.__name__ for behaviour in BEHAVIOURS for _ in range(EACH)]
         acting = asyncio.gather(
             *(
-                behave(behaviour, site.server, token, within=20)
+                behave(behaviour, eye, token, within=20)
                 for behaviour in BEHAVIOURS
                 for _ in range(EACH)
             ),
@@ -88,7 +89,7 @@ async def besiege(site: Site) -> Siege:
 
 async def build(site: Site, ear: Listener) -> None:
     """Walls for who does not read to stand before; one who reads is served all the while."""
-    for _ in range(4):
+    for _ in range(3):
         await asyncio.to_thread(site.shell, WALL)
         await ear.ask("heartbeat")
         await asyncio.sleep(0.5)  # those who get in a little later shall stand before one, too

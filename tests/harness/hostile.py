@@ -26,9 +26,8 @@ _REQUEST = (
 class Hostile:
     """One connection. It reads and sends nothing but what it is told to."""
 
-    def __init__(self, line: socket.socket, server: AppServer) -> None:
+    def __init__(self, line: socket.socket) -> None:
         self._line = line
-        self._server = server
         self.port = int(line.getsockname()[1])
         self._loop = asyncio.get_running_loop()
 
@@ -41,7 +40,7 @@ class Hostile:
             line.setblocking(False)
             loop = asyncio.get_running_loop()
             await loop.sock_connect(line, ("127.0.0.1", server.port))
-            yield cls(line, server)
+            yield cls(line)
 
     async def request(self, token: str | None) -> None:
         """The whole handshake, up to the server's answer, or with a token to `welcome`."""
@@ -65,10 +64,42 @@ class Hostile:
         """Say that nothing more will be sent."""
         self._line.shutdown(socket.SHUT_WR)
 
-    def is_held(self) -> bool:
-        """Whether the server's process still has its end of the connection."""
-        held = psutil.Process(self._server.pid).net_connections("tcp")
-        return any(end.raddr and end.raddr.port == self.port for end in held)
+
+class Eye:
+    """Sees which connections a server's process still has, by the ports of their clients."""
+
+    def __init__(self, server: AppServer) -> None:
+        self.server = server
+        self._ports: set[int] = set()
+        self._looks = 0
+        self._looked = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Look several times a second, once for all who want to know."""
+        looking = asyncio.create_task(self._look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait({looking})
+
+    async def loses(self, port: int) -> None:
+        """Wait until the server has let go of that client, whom it has by now."""
+        begun = self._looks
+        async with self._looked:
+            # One look may have begun before the client came.
+            await self._looked.wait_for(lambda: self._looks > begun + 1 and port not in self._ports)
+
+    async def _look(self) -> None:
+        process = psutil.Process(self.server.pid)
+        while True:
+            ends = await asyncio.to_thread(process.net_connections, "tcp")
+            self._ports = {end.raddr.port for end in ends if end.raddr}
+            self._looks += 1
+            async with self._looked:
+                self._looked.notify_all()
+            await asyncio.sleep(0.2)
 
 
 def frame(payload: bytes, kind: int = TEXT, *, is_last: bool = True, claims: int = -1) -> bytes:
@@ -189,21 +220,18 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
 )
 
 
-async def behave(behaviour: Behaviour, server: AppServer, token: str, *, within: float) -> float:
+async def behave(behaviour: Behaviour, eye: Eye, token: str, *, within: float) -> float:
     """Have one client behave like that, and say after how many seconds the server let go of it.
 
     AssertionError where it is still held after `within` seconds.
     """
-    async with Hostile.connected(server) as client:
+    async with Hostile.connected(eye.server) as client:
         loop = asyncio.get_running_loop()
         began = loop.time()
         acting = asyncio.create_task(_act(behaviour, client, token))
         try:
             async with asyncio.timeout(within):
-                while (  # noqa: ASYNC110 - of another process
-                    await asyncio.to_thread(client.is_held) or loop.time() - began < 0.5
-                ):
-                    await asyncio.sleep(0.2)
+                await eye.loses(client.port)
         except TimeoutError:
             raise AssertionError(f"{behaviour.__name__}: held for over {within} s") from None
         finally:
