@@ -1,4 +1,4 @@
-"""The watch of a hub: who fell silent, whose token ends, and whether the log is still read."""
+"""The watch of a hub: who never gets to the point or fell silent, whose token ends, and whether the log is still read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .conf import conf
 from .connection import Connection
 from .rights import Rights
 from .road import Road
+from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Watch:
 
     def __init__(self, hub: House) -> None:
         self._hub = hub
+        self.unfinished = Unfinished()
         self._stale_since: dt.datetime | None = None
         self._looked_up_at = time.monotonic()
 
@@ -49,6 +51,7 @@ class Watch:
             await asyncio.sleep(ROUND)
             try:
                 self._line()
+                self.unfinished.sweep()
                 for connection in tuple(self._hub.connections):
                     self._check(connection)
                 self._hub.rights.close_overdue()
