@@ -1,12 +1,14 @@
 """A host's model and what it means to the schedule."""
 
 from .failures import report_failure
+from .narrowing import Narrowing
 from .paths import Path, cleaned, keys_along, value_at
 from .schedule import ScheduleBinding
 from .times import Interval, day_of
 
 __all__ = [
     "Interval",
+    "Narrowing",
     "Path",
     "ScheduleBinding",
     "cleaned",

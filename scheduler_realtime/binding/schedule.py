@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -41,6 +41,13 @@ class ScheduleBinding:
     """Fields left out for those without `scheduler_realtime.view_patient_details`."""
     depends_on: ClassVar[Sequence[Path]] = ()
     """Fields of related models: a change there is a change here."""
+
+    patient: ClassVar[Path | None] = None
+    """Who is operated on, and cannot be in two places either. What equals is the same patient."""
+    turnover: ClassVar[Path | float | None] = None
+    """Minutes a room takes until the next may begin: a number, or a path to one or a timedelta."""
+    inactive: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Values of own columns by which a row collides with nothing: `{"status": ["cancelled"]}`."""
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
@@ -158,6 +165,22 @@ class ScheduleBinding:
         """The path as a queryset lookup, or None where it ends in no column."""
         return path.replace(".", "__") if path and self.column_at(path) is not None else None
 
+    @property
+    def can_collide(self) -> bool:
+        """Whether it says who or what is taken, from when to when."""
+        begins = self.start is not None or self.date is not None
+        ends = self.end is not None or self.duration is not None or self.start is None
+        return begins and ends and bool(self.room or self.staff or self.patient)
+
+    @property
+    def turnover_path(self) -> Path | None:
+        """Where the minutes of turnover are found, if not a number for all."""
+        return self.turnover if isinstance(self.turnover, str) else None
+
+    def value_of(self, instance: Any, path: Path | None) -> Any:
+        """What stands at the end of a path: of a field, or of a method."""
+        return self._value(instance, path)
+
     def many_to_many(self) -> Iterator[models.ManyToManyField[Any, Any]]:
         """The many-to-many fields whose changes are told."""
         for field in self.model._meta.many_to_many:
@@ -166,6 +189,7 @@ class ScheduleBinding:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the binding, in sentences, for the system check."""
+        yield from self._faults_of_collisions()
         for path in (*self._places, *self.staff):
             if not self._leads_somewhere(path):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
@@ -178,6 +202,14 @@ class ScheduleBinding:
                 yield f"`{path}` in depends_on must lead over foreign keys to a field"
         if self.duration is not None and self.end is not None:
             yield "`end` and `duration` are both set; keep one of them"
+
+    def _faults_of_collisions(self) -> Iterator[str]:
+        for path in (self.patient, self.turnover_path):
+            if path is not None and not self._leads_somewhere(path):
+                yield f"`{path}` is neither a field, a path of fields nor a method"
+        for name in self.inactive:
+            if paths.column_named(self.model, name) is None:
+                yield f"`{name}` in inactive is not a field"
 
     def _leads_somewhere(self, path: Path) -> bool:
         return self._own_method(path) is not None or paths.leads_somewhere(self.model, path)
