@@ -88,7 +88,7 @@ class ScheduleBinding:
     @cached_property
     def has_plain_place(self) -> bool:
         """Whether columns of the row itself say where and when."""
-        return self._own_columns.keys() >= set(self._places) and not self._overrides(
+        return self._own_columns.keys() >= set(self.places) and not self._overrides(
             "room_of", "room_identity", "day_of", "interval_of"
         )
 
@@ -98,14 +98,15 @@ class ScheduleBinding:
         return tuple(dict.fromkeys(column.attname for column in self._own_columns.values()))
 
     @cached_property
-    def _places(self) -> list[Path]:
+    def places(self) -> list[Path]:
+        """The paths that say where and when."""
         named = (self.room, self.date, self.start, self.end, self.duration)
         return [path for path in named if path is not None]
 
     @cached_property
     def _own_columns(self) -> dict[Path, Column]:
         """The paths that are columns of the row itself: read with every change, without a walk."""
-        found = {path: self.column_at(path) for path in self._places if "." not in path}
+        found = {path: self.column_at(path) for path in self.places if "." not in path}
         return {path: column for path, column in found.items() if column is not None}
 
     def room_of(self, instance: models.Model) -> Any:
@@ -190,7 +191,7 @@ class ScheduleBinding:
     def faults(self) -> Iterator[str]:
         """What is wrong with the binding, in sentences, for the system check."""
         yield from self._faults_of_collisions()
-        for path in (*self._places, *self.staff):
+        for path in (*self.places, *self.staff):
             if not self._leads_somewhere(path):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
         lists = {field.name for field in self.model._meta.many_to_many}
