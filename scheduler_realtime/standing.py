@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import datetime as dt
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -14,6 +15,9 @@ from .models import Conflict, OptimizationRun
 from .wire import dumps
 
 M = TypeVar("M", bound=Model)
+
+_BATCH: Final = 50
+"""Conflicts in one statement: within SQLite's 999 variables."""
 
 _OF_A_CONFLICT: Final = (
     "model",
@@ -56,7 +60,7 @@ def take_down(payload: Payload, draft: Draft) -> None:
     """
     match payload:
         case ConflictNotification():
-            _take_down_conflict(payload, draft)
+            take_down_conflicts([(payload, draft)])
         case OptimizationProgress():
             _take_down_run(payload, draft)
         case _:
@@ -78,12 +82,28 @@ def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
     return rows.filter(lists.having_any("groups", groups))
 
 
-def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
-    now, is_resolved = clock.now(), payload.status == "resolved"
-    if not is_resolved:  # one that comes back is a new one, to whoever sorts by age
-        settled = conflicts().filter(conflict_id=payload.conflict_id, status="resolved")
+def take_down_conflicts(told: Sequence[tuple[ConflictNotification, Draft]]) -> None:
+    """Have the table say what these messages say, each of another conflict, in two statements."""
+    now = clock.now()
+    rows = [_conflict(payload, draft, now) for payload, draft in told]
+    # One that comes back is a new one, to whoever sorts by age.
+    again = [row.conflict_id for row in rows if row.status != "resolved"]
+    for start in range(0, len(rows), _BATCH):
+        settled = conflicts().filter(
+            conflict_id__in=again[start : start + _BATCH], status="resolved"
+        )
         settled.update(opened_at=now)
-    conflict = Conflict(
+    conflicts().bulk_create(
+        rows,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["conflict_id"],
+        update_fields=_OF_A_CONFLICT,
+    )
+
+
+def _conflict(payload: ConflictNotification, draft: Draft, now: dt.datetime) -> Conflict:
+    return Conflict(
         conflict_id=payload.conflict_id,
         model=payload.model,
         conflict_type=payload.conflict_type,
@@ -96,13 +116,7 @@ def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
         groups=dumps(sorted(draft.groups)),
         status=payload.status,
         opened_at=now,
-        resolved_at=now if is_resolved else None,
-    )
-    conflicts().bulk_create(
-        [conflict],
-        update_conflicts=True,
-        unique_fields=["conflict_id"],
-        update_fields=_OF_A_CONFLICT,
+        resolved_at=now if payload.status == "resolved" else None,
     )
 
 

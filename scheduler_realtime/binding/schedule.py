@@ -167,6 +167,11 @@ class ScheduleBinding:
         return path.replace(".", "__") if path and self.column_at(path) is not None else None
 
     @property
+    def narrows_audience(self) -> bool:
+        """Whether it says itself who may know of a row."""
+        return self._overrides("audience")
+
+    @property
     def can_collide(self) -> bool:
         """Whether it says who or what is taken, from when to when."""
         begins = self.start is not None or self.date is not None

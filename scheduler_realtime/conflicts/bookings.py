@@ -97,7 +97,7 @@ class Reader:
         """The bookings of which a condition holds."""
         rows = self.rows().filter(condition)
         pairs = list(self._plain(rows) if self.is_plain else self._objects(rows))
-        people = self._people(rows.model, [key for key, _, _ in pairs])
+        people = self._people([key for key, _, _ in pairs])
         made = (self._booking(key, row, said, people.get(key, ())) for key, row, said in pairs)
         return [booking for booking in made if booking is not None]
 
@@ -121,10 +121,17 @@ class Reader:
             paths = [path for path in self._paths if path not in self._lists]
             yield row.pk, row, {path: binding.value_of(row, path) for path in paths}
 
-    def _people(self, model: Any, keys: Sequence[Any]) -> dict[Any, list[Identity]]:
+    def kind_at(self, path: Path) -> str:
+        """Whose keys stand there: those of a model, or a kind of column; empty for a method's."""
+        field = self._lists.get(path) or self.columns.get(path)
+        if field is None:
+            return ""
+        return _label(field.related_model) or field.get_internal_type()
+
+    def _people(self, keys: Sequence[Any]) -> dict[Any, list[Identity]]:
         found: dict[Any, list[Identity]] = {}
         for name in self.staff_lists:
-            label = _label(self._lists[name].related_model)
+            label = self.kind_at(name)
             for start in range(0, len(keys), KEYS):
                 some = self.binding.rows(log.database()).filter(pk__in=keys[start : start + KEYS])
                 for key, person in some.order_by().values_list("pk", name):
@@ -154,12 +161,11 @@ class Reader:
             room_key=plain(self.binding.room_of(row)),
             staff=frozenset(people).union(*named),
             patient=_nothing_if_empty(plain(_key_of(patient))),
-            turnover=_length(turnover if path is None else said[path]),
+            turnover=length(turnover if path is None else said[path]),
         )
 
     def _identities(self, path: Path, value: Any) -> Iterator[Identity]:
-        column = self.columns.get(path)
-        label = "" if column is None else _label(column.related_model)
+        label = self.kind_at(path)
         for each in _each(value):
             if isinstance(each, models.Model):
                 yield _label(type(each)), plain(each.pk)
@@ -186,7 +192,7 @@ def _nothing_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _length(minutes: Any) -> dt.timedelta:
+def length(minutes: Any) -> dt.timedelta:
     """None, a negative number and one that is none are no turnover."""
     if isinstance(minutes, int | float | Decimal) and math.isfinite(minutes):
         minutes = dt.timedelta(minutes=min(max(float(minutes), 0.0), 24 * 60.0))

@@ -12,11 +12,14 @@ from django.utils import timezone
 
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding
-from scheduler_realtime.wire import dumps
+from scheduler_realtime.wire import dumps, plain
 
 from .pairs import PATIENT, ROOM, STAFF, TURNOVER, Pair
 
 SEVERITIES: Final = {ROOM: "error", STAFF: "error", TURNOVER: "warning", PATIENT: "critical"}
+
+_NAME: Final = 100
+"""Characters of a room's name in a sentence."""
 
 _SPACE: Final = uuid.UUID("6c9d1f5e-7a1b-5d64-9c38-0a4f5f3b7e21")
 
@@ -49,12 +52,12 @@ def room_names(binding: ScheduleBinding, keys: Collection[Any]) -> dict[Any, str
     column = binding.column_at(binding.room)
     model: Any = None if column is None else column.related_model
     if model is None:
-        return {key: str(key) for key in keys}
+        return {key: str(key)[:_NAME] for key in keys}
     own = registry.binding_for(model)
     if own is not None and own.protected_names:
         return {}
     rooms = models.QuerySet(model, using=log.database()).filter(pk__in=list(keys))
-    return {room.pk: str(room) for room in rooms}
+    return {plain(room.pk): str(room)[:_NAME] for room in rooms}
 
 
 def sentence(binding: ScheduleBinding, pair: Pair, names: Mapping[Any, str]) -> str:

@@ -99,9 +99,12 @@ def _shared(reader: Reader, bookings: Sequence[Booking]) -> Iterator[Q]:
     if patients := _distinct(each.patient for each in bookings):
         lookup = binding.lookup(binding.patient)
         yield Q() if lookup is None else _one_of(lookup, patients)
-    if people := _distinct(key for each in bookings for _, key in each.staff):
-        for path in binding.staff:
-            yield _has(reader, path, people)
+    people = set().union(*(each.staff for each in bookings))
+    for path in binding.staff if people else ():
+        kind = reader.kind_at(path)
+        some = [key for label, key in people if label == kind or not kind]
+        if some:
+            yield _has(reader, path, some)
 
 
 def _has(reader: Reader, path: Path, people: list[Any]) -> Q:
