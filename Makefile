@@ -20,7 +20,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 NEW_ENOUGH = import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check faults screenshots bench test-matrix matrix-cell clean
+.PHONY: help demo test check audit faults screenshots bench test-matrix matrix-cell clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ check: $(VENV)/tests.stamp ## Check format, style, types and layers
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+
+audit: $(VENV)/tests.stamp ## Compare the pinned versions with the holes known of them, offline
+	$(RUN) -m tests.audit
 
 faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
 	$(RUN) -m tests.faults $(ARGS)

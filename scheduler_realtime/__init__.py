@@ -31,11 +31,24 @@ if TYPE_CHECKING:
         InvalidBinding,
         InvalidMessage,
         InvalidMessageType,
+        OptimizationCancelled,
+        OptimizationEnded,
+        OptimizationFailed,
+        OptimizationNotBegun,
+        OptimizationRunning,
         RealtimeError,
         TokenRejected,
     )
     from .message_types import register_message
     from .messages import Payload
+    from .progress import (
+        cp_sat_solve,
+        optuna_callback,
+        progress_callback,
+        scipy_callback,
+        scipy_step_callback,
+        track_optimization,
+    )
     from .publishing import apublish, publish
     from .querysets import RealtimeManager, RealtimeQuerySet, capture
     from .registry import register
@@ -61,10 +74,21 @@ _HOMES = {
     "InvalidBinding": "exceptions",
     "InvalidMessage": "exceptions",
     "InvalidMessageType": "exceptions",
+    "OptimizationCancelled": "exceptions",
+    "OptimizationEnded": "exceptions",
+    "OptimizationFailed": "exceptions",
+    "OptimizationNotBegun": "exceptions",
+    "OptimizationRunning": "exceptions",
     "RealtimeError": "exceptions",
     "TokenRejected": "exceptions",
     "register_message": "message_types",
     "Payload": "messages",
+    "cp_sat_solve": "progress",
+    "optuna_callback": "progress",
+    "progress_callback": "progress",
+    "scipy_callback": "progress",
+    "scipy_step_callback": "progress",
+    "track_optimization": "progress",
     "apublish": "publishing",
     "publish": "publishing",
     "RealtimeManager": "querysets",
@@ -80,6 +104,11 @@ __all__ = [
     "InvalidBinding",
     "InvalidMessage",
     "InvalidMessageType",
+    "OptimizationCancelled",
+    "OptimizationEnded",
+    "OptimizationFailed",
+    "OptimizationNotBegun",
+    "OptimizationRunning",
     "Payload",
     "RealtimeError",
     "RealtimeManager",
@@ -100,10 +129,16 @@ __all__ = [
     "broadcast_resync",
     "broadcast_schedule_update",
     "capture",
+    "cp_sat_solve",
+    "optuna_callback",
+    "progress_callback",
     "publish",
     "register",
     "register_message",
+    "scipy_callback",
+    "scipy_step_callback",
     "send_system_notification",
+    "track_optimization",
 ]
 
 

@@ -21,6 +21,8 @@ PRESENCE_WATCHERS: Final = "watchers.presence"
 STATISTICS_WATCHERS: Final = "watchers.statistics"
 """The group of those who may see the statistics, likewise."""
 
+_PERMISSION: Final = "permission."
+
 # What every channel layer takes as a group name, short of its limit of 100 characters by far
 # enough for the prefix and a layer's own.
 _PLAIN = re.compile(r"[a-zA-Z0-9\-_.]{1,80}")
@@ -44,6 +46,21 @@ def user_group(user_id: object) -> str:
 def role_group(role: str) -> str:
     """The group of one role: `role.nurse`."""
     return _group("role", role)
+
+
+def permission_group(permission: str) -> str:
+    """The group of those who hold a permission. Nothing is sent to it: a message may demand it."""
+    return f"{_PERMISSION}{permission}"
+
+
+def permission_in(group: str) -> str:
+    """The permission that the group is of."""
+    return group.removeprefix(_PERMISSION)
+
+
+def addressed(groups: Iterable[str]) -> frozenset[str]:
+    """Those of the groups that a message can be addressed to: all but permissions'."""
+    return frozenset(name for name in groups if not name.startswith(_PERMISSION))
 
 
 def groups_of(user_id: object, roles: Iterable[str]) -> frozenset[str]:

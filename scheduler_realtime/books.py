@@ -1,6 +1,7 @@
 """The books thread: one thread with one database connection for what sockets must look up.
 
-Never the thread that Channels and `sync_to_async` share: a slow query of somebody else there
+Beside it the judges', where a host's own function may take its time, and holds up nobody but those
+it is asked about. Never the thread that Channels and `sync_to_async` share: a slow query of somebody else there
 would hold back every handshake of the process.
 """
 
@@ -12,9 +13,10 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import Error, OperationalError, connections
 
@@ -33,8 +35,8 @@ class _Books(threading.Thread):
     would keep the process alive.
     """
 
-    def __init__(self) -> None:
-        super().__init__(name="realtime-books", daemon=True)
+    def __init__(self, name: str) -> None:
+        super().__init__(name=f"realtime-{name}", daemon=True)
         self.calls: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
             SimpleQueue()
         )
@@ -54,36 +56,45 @@ class _Books(threading.Thread):
         connections.close_all()
 
 
-_thread: _Books | None = None
+_threads: Final[dict[str, _Books]] = {}
+"""By name, those that this process has begun."""
 
 
 async def run(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call it in the books thread. Raises what the call raises; a broken connection is closed."""
-    global _thread  # noqa: PLW0603 - one thread a process
-    if _thread is None:
-        _thread = _Books()
-        _thread.start()
-    kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
+    return await _called("books", functools.partial(call, *args, **kwargs))
+
+
+async def judge(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The same in the judges' thread."""
+    return await _called("judges", functools.partial(call, *args, **kwargs))
+
+
+async def _called(name: str, call: Callable[[], R]) -> R:
+    if name not in _threads:
+        _threads[name] = _Books(name)
+        _threads[name].start()
+    thread = _threads[name]
     future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-    _thread.waiting.add(future)
-    future.add_done_callback(_thread.waiting.discard)
-    _thread.calls.put((kept, future))
+    thread.waiting.add(future)
+    future.add_done_callback(thread.waiting.discard)
+    thread.calls.put((functools.partial(keeping_connection, call), future))
     return await future
 
 
 async def beside(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call it in a thread and on a connection of its own, which end with it: what cannot wait."""
-    thread = _Books()
+    thread = _Books("beside")
     future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-    kept = functools.partial(_keeping_connection, functools.partial(call, *args, **kwargs))
+    kept = functools.partial(keeping_connection, functools.partial(call, *args, **kwargs))
     thread.calls.put((kept, future))
     thread.calls.put(None)
     thread.start()
     return await future
 
 
-def _keeping_connection(call: Callable[[], R]) -> R:
-    """Call it, and once more where it failed since the server had closed the connection.
+def keeping_connection(call: Callable[[], R]) -> R:
+    """Call it in this thread, and once more where the server had closed its connection.
 
     Every call here may be made twice: it reads, or writes what it writes but once.
     """
@@ -117,26 +128,28 @@ def _settle(
 
 
 async def close(within: float = 5.0) -> None:
-    """Do what was put in, close the connections, end the thread. The next `run` starts another.
+    """Do what was put in, close the connections, end the threads. The next `run` starts another.
 
     What is not done `within` so many seconds, as with a database that does not answer, is left,
     and whoever waits for it gets an `OperationalError`.
     """
-    global _thread
-    thread, _thread = _thread, None
-    if thread is None:
-        return
-    thread.calls.put(None)
-    await asyncio.to_thread(thread.join, within)
-    if thread.is_alive():
-        logger.error("The database did not take in %.1f s what was to be written.", within)
-        for future in tuple(thread.waiting):
-            future.set_exception(OperationalError("The database did not answer before the end."))
+    threads = tuple(_threads.values())
+    _threads.clear()
+    for thread in threads:
+        thread.calls.put(None)
+    until = time.monotonic() + within
+    for thread in threads:
+        await asyncio.to_thread(thread.join, max(0, until - time.monotonic()))
+        if thread.is_alive():
+            logger.error("The database did not take in %.1f s what was to be written.", within)
+            for future in tuple(thread.waiting):
+                future.set_exception(
+                    OperationalError("The database did not answer before the end.")
+                )
 
 
 def _after_fork() -> None:
-    global _thread  # noqa: PLW0603 - a child has none of its parent's threads
-    _thread = None
+    _threads.clear()  # a child has none of its parent's threads
 
 
 if hasattr(os, "register_at_fork"):

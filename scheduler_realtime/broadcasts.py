@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 from django.utils import timezone
 
 from . import log, registry
+from .discretion import discreet
 from .exceptions import InvalidMessage
 from .messages import (
     ConflictNotification,
@@ -37,6 +38,7 @@ class Aim(TypedDict, total=False):
     expires_at: dt.datetime | str | None
 
 
+@discreet
 def broadcast_schedule_update(
     *,
     action: str,
@@ -66,6 +68,7 @@ def broadcast_schedule_update(
     return publish(ScheduleUpdate.checked(data), protected=registry.protected_names(model), **aim)
 
 
+@discreet
 def broadcast_optimization_progress(
     *,
     optimization_id: Any,
@@ -94,6 +97,7 @@ def broadcast_optimization_progress(
     return publish(OptimizationProgress.checked(data), **aim)
 
 
+@discreet
 def broadcast_conflict_notification(
     *,
     conflict_id: Any,
@@ -120,6 +124,7 @@ def broadcast_conflict_notification(
     return publish(ConflictNotification.checked(data), **aim)
 
 
+@discreet
 def broadcast_emergency_alert(
     *,
     emergency_id: Any,
@@ -144,6 +149,7 @@ def broadcast_emergency_alert(
     return publish(EmergencyAlert.checked(data), **aim)
 
 
+@discreet
 def send_system_notification(
     *,
     title: str,
@@ -186,7 +192,9 @@ def _listed(values: Iterable[Any] | None, name: str) -> list[Any]:
     if values is None:
         return []
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise InvalidMessage(f"data.{name}", f"must be a list, and {values!r} is one value")
+        raise InvalidMessage(
+            f"data.{name}", f"must be a list, and a {type(values).__name__} is one value"
+        )
     return list(values)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, Protocol
 from urllib.parse import parse_qs
 
@@ -18,6 +19,7 @@ from .connection import Connection
 from .exceptions import HistoryGap, TokenRejected
 from .gathering import Gathering
 from .identity import Identity
+from .judging import Ask
 from .log import Row
 from .receipts import Listener
 from .ring import Ring
@@ -34,6 +36,9 @@ PAGE: Final = 256
 PAGE_BYTES: Final = 256 * 1024
 """Payload read at once, about: a slow client holds on to it, and there may be a thousand."""
 
+JUDGED: Final = 16
+"""Messages that a binding's `may_see` is asked about at once for one socket."""
+
 JUDGE_TIMEOUT: Final = 10.0
 """Seconds a socket waits for a log that cannot be read before it is told to come again."""
 
@@ -48,6 +53,7 @@ class Leader(Protocol):
     generation: int
     ready: asyncio.Event
     awaiting: Gathering[Listener, tuple[Row, ...]]
+    judging: Gathering[Ask, None]
 
     def promised(self, connection: Connection) -> int: ...
 
@@ -101,7 +107,7 @@ class Resumption:
                     generation = hub.generation
                     verdict = await self._judge(hub, identity)
                     # Asked last: what had its position by then is in the answer.
-                    awaiting = await hub.awaiting.find((identity.user_id, identity.groups))
+                    awaiting = await hub.awaiting.find(identity.listener)
                     if generation == hub.generation:  # otherwise it was about another log
                         missed = (row for row in awaiting if row.position <= verdict.since)
                         return replace(verdict, awaiting=tuple(missed))
@@ -168,7 +174,7 @@ class Pages:
         rows = self._hub.ring.after(position, self._limit)
         if rows is None:
             rows = await self._read(position)
-        size = sum(len(row.body) for row in rows)
+        size = sum(row.size for row in rows)
         self._limit = max(1, min(PAGE, 2 * self._limit, _fitting(len(rows), size)))
         return deque(rows)
 
@@ -213,15 +219,17 @@ async def catch_up(
     `says_so`. Outlives a database that is out.
     """
     pages = Pages(hub)
-    await _send_again(connection, awaiting)
+    await _send_again(hub, connection, awaiting)
     try:
-        while connection.position < hub.position and not connection.is_closing:
+        while await _is_behind(hub, connection):
             rows = await pages.patiently_after(connection.position)
             if not rows:
                 connection.position = hub.position  # deleted by hand: there is nothing to send
             while rows:
+                await _judged(hub, connection, rows)
                 await connection.room_for(rows[0])
                 await pacing.turn()
+                await connection.known.wait()
                 while rows and _hand_over(connection, rows):
                     rows = pages.at_hand(connection.position)  # what came meanwhile
     except HistoryGap as gap:
@@ -231,8 +239,29 @@ async def catch_up(
         connection.say("caught_up", {"position": hub.promised(connection)})
 
 
-async def _send_again(connection: Connection, awaiting: Sequence[Row]) -> None:
+async def _is_behind(hub: Leader, connection: Connection) -> bool:
+    """Whether there is more for the connection, once it is known who is there."""
+    await connection.known.wait()
+    return connection.position < hub.position and not connection.is_closing
+
+
+async def _judged(hub: Leader, connection: Connection, rows: Iterable[Row]) -> None:
+    """Wait until it is known what of these messages the user may see. No other socket waits."""
+    await connection.known.wait()
+    pauses = backoff.pauses()
+    while asked := tuple(row for row in islice(rows, JUDGED) if connection.must_judge(row)):
+        try:
+            await hub.judging.find((connection.identity.listener, asked))
+        except KeyError:
+            pass  # others came first
+        except Error as error:
+            logger.debug("Nobody can be judged, so a client goes on later: %r", error)
+            await asyncio.sleep(next(pauses))
+
+
+async def _send_again(hub: Leader, connection: Connection, awaiting: Sequence[Row]) -> None:
     for row in awaiting:
+        await _judged(hub, connection, [row])
         if connection.hears(row):
             await connection.room_for(row)
             connection.hand_over(row, "redelivered")
@@ -245,7 +274,8 @@ def _hand_over(connection: Connection, rows: deque[Row]) -> bool:
     """
     while rows:
         if connection.hears(rows[0]):
-            if not connection.mailbox.has_room(len(rows[0].body)):
+            has_room = connection.mailbox.has_room(len(rows[0].body))
+            if connection.must_judge(rows[0]) or not has_room:
                 return False
             connection.hand_over(rows[0])
         connection.position = rows.popleft().position

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from . import deployment, log, presence, registry
+from . import deployment, entitlement, log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
 from .conf import conf, readable_conf, unknown_keys
@@ -33,6 +33,7 @@ def register_all() -> None:
         check_application,
         check_layer,
         check_bindings,
+        *entitlement.ALL,
         check_writes,
         check_database,
     ):

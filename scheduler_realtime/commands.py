@@ -94,7 +94,7 @@ class SubscribeData(_Data):
 class CancelData(_Data):
     """Which run is to stop."""
 
-    optimization_id: Annotated[str, Field(min_length=1, max_length=200)]
+    optimization_id: Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class _Command(BaseModel):

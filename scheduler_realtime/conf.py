@@ -1,7 +1,7 @@
 """SCHEDULER_REALTIME and the WEBSOCKET_* variables, read once as one frozen, typed object.
 
 A value is looked for in the `SCHEDULER_REALTIME` dict of the host's settings, then in the
-environment as `WEBSOCKET_<KEY>` (all but `MODELS`), then in the defaults below.
+environment as `WEBSOCKET_<KEY>` (all but `MODELS` and `PROTECTED_FIELDS`), then in the defaults below.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ class Conf:
 
     MODELS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Bindings as data: `app_label.Model` to the attributes of a `ScheduleBinding`."""
+
+    PROTECTED_FIELDS: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """More fields kept from those without `scheduler_realtime.view_patient_details`, by message
+    type, where people write names into free text: `{"emergency_alert": ["description"]}`."""
 
     ROLES: str | None = None
     """Dotted path to `user -> iterable of role names`. None: the names of the user's groups,
@@ -158,6 +162,7 @@ _KINDS: Final = {
     "str | None": "a text, or None",
     "Sequence[str]": "a list of texts",
     "Mapping[str, Mapping[str, Any]]": "a dict of dicts",
+    "Mapping[str, Sequence[str]]": "a dict of lists of texts",
 }
 """What a value must be, by the annotation of its field."""
 
@@ -214,6 +219,11 @@ def _fits(kind: str, value: Any) -> bool:
         case "Sequence[str]":
             is_list = isinstance(value, list | tuple | set | frozenset)
             return is_list and all(isinstance(each, str) for each in value)
+        case "Mapping[str, Sequence[str]]":
+            return isinstance(value, Mapping) and all(
+                isinstance(name, str) and _fits("Sequence[str]", names)
+                for name, names in value.items()
+            )
         case "Mapping[str, Mapping[str, Any]]":
             return isinstance(value, Mapping) and all(
                 isinstance(label, str) and isinstance(binding, Mapping)
@@ -224,7 +234,7 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _from_environment(entry: Field[Any], text: str) -> Any:
-    """A value as an environment can carry it: lists are parted by commas, `MODELS` cannot be."""
+    """A value as an environment can carry it: lists are parted by commas, dicts cannot be."""
     value: Any = text
     match str(entry.type):
         case "int" | "int | None" | "float" | "float | None":

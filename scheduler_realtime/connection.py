@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from . import close_codes, frames
-from .audience import user_group
+from . import close_codes, frames, judging
+from .audience import addressed, user_group
 from .backlog import Item
 from .conf import conf
+from .discretion import told_of
 from .frames import Mark
 from .identity import Identity
 from .log import Row
@@ -39,7 +40,8 @@ class Connection:
 
     `position`: everything for this user up to there was put into the mailbox, or, while the
     connection is live, up to where the hub has come. `reached`: how far the client has handled
-    what it got, as it says itself. `on_abort` is called when the line is cut.
+    what it got, as it says itself. Whose rights are in doubt is not `known` until they were looked up,
+    and gets nothing meanwhile. `on_abort` is called when the line is cut.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class Connection:
         self._beats = 0
         self._unconfirmed: deque[tuple[int, int]] = deque(maxlen=UNCONFIRMED)
         self.space = asyncio.Event()
+        self.known = asyncio.Event()
+        self.known.set()
         self.catching_up: asyncio.Task[None] | None = None
         self.mailbox = Mailbox(
             send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=on_abort
@@ -82,10 +86,22 @@ class Connection:
         return self.mailbox.is_closing
 
     def hears(self, row: Row) -> bool:
-        """Whether the message is for this user, as far as groups and subscription say now."""
+        """Whether the message is for this user, as far as rights and subscription say now."""
         if not row.is_for(self.identity.groups):
             return False
+        if row.subject:
+            verdict = judging.verdict_on(row, self.identity.listener)
+            if verdict is not None and verdict.is_nothing:
+                return False
         return frames.is_wanted(row, self.wanted, user_group(self.identity.user_id))
+
+    def must_judge(self, row: Row) -> bool:
+        """Whether a binding's `may_see` is to be asked before this user may have the message."""
+        return (
+            row.subject != ""
+            and row.is_for(self.identity.groups)
+            and judging.verdict_on(row, self.identity.listener) is None
+        )
 
     def wants(self, type: str, groups: Iterable[str]) -> bool:  # noqa: A002 - the wire's own word
         """Whether the subscription lets through an ephemeral frame that went to these groups."""
@@ -102,7 +118,8 @@ class Connection:
             if row.type == EmergencyAlert.type:
                 self.hand_over_early(row)
             return True
-        if not self.mailbox.has_room(len(row.body)):
+        must_wait = row.subject and self.must_judge(row)
+        if must_wait or not self.mailbox.has_room(len(row.body)):
             self.is_live = False
             self.position = row.position - 1  # everything before went out in order
             return False
@@ -178,7 +195,7 @@ class Connection:
             "user_id": self.identity.user_id,
             "username": self.identity.username,
             "roles": self.identity.roles,
-            "groups": sorted(self.identity.groups),
+            "groups": sorted(addressed(self.identity.groups)),
             "heartbeat_interval": conf().HEARTBEAT_INTERVAL,
             "connection_timeout": conf().CONNECTION_TIMEOUT,
             "epoch": self.epoch,
@@ -232,22 +249,37 @@ class Connection:
 
         `epoch` is the one the message was handed over in: until it is written there may be another.
         """
+        if not self.hears(row):
+            return None
+        if row.subject and (doubt := self._doubt(row)) is not None:
+            return _resync_text({"reason": doubt}, row, epoch)
         try:
             text = self._frame(row, epoch, mark)
-        except Exception:
-            logger.exception("Message %s cannot be written, so its readers resync.", row.position)
+        except Exception as error:  # noqa: BLE001 - it is told, but for its words
+            said = "Message %s cannot be written, so its readers resync: %s"
+            logger.error(said, row.position, told_of(error))  # noqa: TRY400 - nor its values
             return _resync_text({"reason": "capture_failed"}, row, epoch)
         if text is not None and row.ack_required and mark != "early" and epoch == self.epoch:
             self._unconfirmed.append((row.position, 0 if mark is None else self._beats + 2))
         return text
 
+    def _doubt(self, row: Row) -> str | None:
+        """Why it cannot be told whether this user may have the message, where it cannot."""
+        verdict = judging.verdict_on(row, self.identity.listener)
+        if verdict is None:
+            return judging.CHANGED
+        return judging.FAILED if verdict.sights is None else None
+
     def _frame(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
-        if not self.hears(row):
-            return None
         if row.type == RESYNC:
             return _resync_text(row.data, row, epoch)
-        groups, is_cleared = self.identity.groups, self.identity.is_cleared
-        return frames.text_for(row, groups=groups, is_cleared=is_cleared, mark=mark)
+        return frames.text_for(
+            row,
+            groups=self.identity.groups,
+            is_cleared=self.identity.is_cleared,
+            sights=judging.sights_of(row, self.identity.listener) if row.subject else None,
+            mark=mark,
+        )
 
 
 def _resync_text(data: Mapping[str, Any], row: Row, epoch: str) -> str:

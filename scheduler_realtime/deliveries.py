@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from django.db import Error
 from django.utils import timezone
 
-from . import books, doorbell, receipts
+from . import books, doorbell, receipts, registry
 from .audience import RECEIPT_WATCHERS, user_group
 from .connection import Connection
+from .judging import Jury
 from .messages import ReceiptUpdate, envelope
 from .receipts import Claim, Listener, Noted, Outcome
 from .values import Key
@@ -40,6 +41,7 @@ class Leader(Protocol):
 
     epoch: str
     generation: int
+    jury: Jury
 
 
 @dataclass(slots=True, eq=False)
@@ -127,9 +129,7 @@ class Deliveries:
             return
         claims = {ask: self._claim(ask) for ask in asks}
         try:
-            outcome = await books.run(
-                receipts.acknowledge, set(claims.values()), epoch=self._hub.epoch
-            )
+            outcome = await self._write(receipts.acknowledge, set(claims.values()))
         except Error:
             self._asks = asks + self._asks
             self._something.set()
@@ -139,6 +139,11 @@ class Deliveries:
         for ask, claim in claims.items():
             self._answer(ask, outcome.taken[claim])
         announce(outcome, "acknowledged")
+
+    async def _write(self, write: Callable[..., Outcome], claims: Collection[Claim]) -> Outcome:
+        """Write claims of messages that their users may see; a host's function may be asked which."""
+        run = books.judge if registry.has_judges() else books.run
+        return await run(write, claims, epoch=self._hub.epoch, sees=self._hub.jury.sees)
 
     def _claim(self, ask: _Ask) -> Claim:
         identity = ask.connection.identity
@@ -162,7 +167,7 @@ class Deliveries:
             for (user_id, groups), positions in delivered.items()
         ]
         try:
-            outcome = await books.run(receipts.deliver, claims, epoch=self._hub.epoch)
+            outcome = await self._write(receipts.deliver, claims)
         except Error:
             if generation == self._hub.generation:  # otherwise they are of another log
                 for key, positions in delivered.items():

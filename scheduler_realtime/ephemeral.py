@@ -14,7 +14,7 @@ from . import frames
 from .backlog import Item
 from .connection import Connection
 from .log import Row
-from .messages import FINAL, TYPES, OptimizationProgress
+from .messages import FINAL, TYPES, OptimizationProgress, protected_by_setting
 from .ticks import Ticks
 from .wire import dumps_clean, plain, utc_text
 
@@ -110,11 +110,12 @@ def _checked(frame: Any) -> dict[str, Any]:
 
 def _texts(frame: dict[str, Any]) -> dict[bool, str]:
     """The frame for those with the clearance and for those without."""
-    payload = TYPES.get(frame["type"])
+    payload, type_ = TYPES.get(frame["type"]), frame["type"]
     whole = dumps_clean(frame)
-    if payload is None or not payload.protected:
+    names = frozenset() if payload is None else payload.protected
+    if not (names := names | protected_by_setting(type_)):
         return {True: whole, False: whole}
-    data = frames.redacted(frame["data"], payload.protected)
+    data = frames.redacted(type_, frame["data"], names)
     return {True: whole, False: dumps_clean(frame | {"data": data})}
 
 

@@ -79,3 +79,44 @@ class HistoryGap(RealtimeError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"the log cannot be read on from there: {reason}")
+
+
+class OptimizationRunning(RealtimeError):
+    """A run of that name goes on already, held by this process or by another."""
+
+    def __init__(self, optimization_id: str) -> None:
+        self.optimization_id = optimization_id
+        super().__init__(
+            f"an optimisation {optimization_id!r} is running; give this one another name, or none"
+        )
+
+
+class OptimizationEnded(RealtimeError):
+    """What has ended cannot go on: nothing was told. `status` is what it ended with."""
+
+    def __init__(self, optimization_id: str, status: str) -> None:
+        self.optimization_id = optimization_id
+        self.status = status
+        super().__init__(
+            f"the optimisation {optimization_id!r} has ended ({status}); track another one"
+        )
+
+
+class OptimizationNotBegun(RealtimeError):
+    """A run that is used outside of its `with`, or tracked inside of a transaction."""
+
+
+class OptimizationUnknown(RealtimeError, LookupError):
+    """There is no such run that this user was told of."""
+
+
+class OptimizationCancelled(RealtimeError):
+    """Somebody has had the run stopped: raised by `run.raise_if_cancelled()`."""
+
+    def __init__(self, optimization_id: str) -> None:
+        self.optimization_id = optimization_id
+        super().__init__(f"the optimisation {optimization_id!r} was cancelled")
+
+
+class OptimizationFailed(RealtimeError):
+    """Raise it in a run to say on every screen why it failed: its text is shown as it stands."""

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from .messages import RESYNC, ScheduleUpdate
+from .subjects import gathered, is_changed, known_to, merged, read, text_of
 from .wire import dumps
 
 BULK_OBJECTS: Final = 500
@@ -33,6 +34,8 @@ class Entry:
     left_groups: str
     protected: str
     scope_text: str
+    needs: str = "[]"
+    subject: str = ""
     touched: bool = False
     rewritten: bool = False
     _data: dict[str, Any] | None = field(default=None, repr=False)
@@ -70,6 +73,7 @@ class Entry:
         *,
         before: set[str] | None = None,
         groups: str | None = None,
+        subject: str = "",
     ) -> Entry:
         """Put other content into this row; `before` and `groups` say who sees it leave."""
         if groups is not None:
@@ -77,7 +81,7 @@ class Entry:
         if before is not None:
             self.left_groups = dumps(sorted(before - set(json.loads(self.groups))))
             scope = scope | {"before": sorted(before)}
-        self._data, self._scope = data, scope
+        self._data, self._scope, self.subject = data, scope, subject
         self.body, self.scope_text = dumps(data), dumps(scope)
         self.rewritten = True
         return self
@@ -157,11 +161,28 @@ def _merged(first: Entry, later: Entry) -> Entry | None:
                 one["previous"] | two["previous"] | one["previous"],
                 one["changes"] | two["changes"],
             )
-            if not data["changes"] and first.before == set(json.loads(later.groups)):
+            if not (data["changes"] or _is_seen_otherwise(first, later)):
                 return None
     before = first.before
     groups = dumps(sorted(before)) if two["action"] == "delete" else later.groups
-    return first.rewrite(data, _joined([first.scope, later.scope]), before=before, groups=groups)
+    scope = _joined([first.scope, later.scope])
+    subject = _subject(first, later, data["action"], json.loads(groups))
+    return first.rewrite(data, scope, before=before, groups=groups, subject=subject)
+
+
+def _is_seen_otherwise(first: Entry, later: Entry) -> bool:
+    """Whether others may see the object after both changes than before, or may be."""
+    groups = json.loads(later.groups)
+    subject = _subject(first, later, "update", groups)
+    return first.before != set(groups) or (subject != "" and is_changed(read(subject)))
+
+
+def _subject(first: Entry, later: Entry, action: str, groups: list[str]) -> str:
+    if not (first.subject and later.subject):
+        return ""
+    one, two = read(first.subject), read(later.subject)
+    both = merged(one, two, was=first.data["action"], action=action)
+    return text_of(known_to(both, first.before, groups))
 
 
 def _difference(
@@ -197,11 +218,12 @@ def _identity(value: Any) -> tuple[type, Any]:
 
 
 def _bulk(entries: Sequence[Entry]) -> list[Entry]:
-    """One `bulk` message for each audience and model, at most `BULK_OBJECTS` in each."""
+    """One `bulk` message for each audience, permission and model, at most `BULK_OBJECTS` in each."""
     shares: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         shares.setdefault(
-            (entry.groups, entry.left_groups, entry.protected, entry.data["model"]), []
+            (entry.groups, entry.left_groups, entry.protected, entry.needs, entry.data["model"]),
+            [],
         ).append(entry)
     return [
         _bulk_message(share[start : start + BULK_OBJECTS])
@@ -240,7 +262,7 @@ def _bulk_message(entries: Sequence[Entry]) -> Entry:
         "rooms": joined["rooms"],
         "dates": joined["dates"],
     }
-    return entries[0].rewrite(data, scope)
+    return entries[0].rewrite(data, scope, subject=gathered(entry.subject for entry in entries))
 
 
 def _shared(entries: Sequence[Entry], name: str) -> Any:

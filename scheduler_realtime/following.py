@@ -11,8 +11,10 @@ from django.db import Error, connections
 from . import files, log
 from .conf import conf
 from .exceptions import HistoryGap
+from .judging import Jury
 from .log import Place, Row
 from .messages import CONTROL
+from .receipts import Listener
 
 RETRY: Final = 1.0
 """Seconds between two tries while the database is out."""
@@ -46,14 +48,13 @@ Heard = Row | Gap | Outage | Recovery
 class Sieve:
     """Which rows are wanted; what is empty lets everything through.
 
-    `actors` caused it, it is addressed to one of `groups`, and one of the `ears`, each the groups
-    of one user, may hear it. `rooms` are texts.
+    `actors` caused it, it is addressed to one of `groups`, and one of the `ears` may hear it. `rooms` are texts.
     """
 
     types: frozenset[str] = frozenset()
     actors: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
-    ears: tuple[frozenset[str], ...] = ()
+    ears: tuple[Listener, ...] = ()
     rooms: frozenset[str] = frozenset()
     with_orders: bool = False
 
@@ -65,9 +66,13 @@ class Sieve:
             (not self.types or row.type in self.types)
             and (not self.actors or row.actor in self.actors)
             and (not self.groups or not row.groups.isdisjoint(self.groups))
-            and (not self.ears or any(row.is_for(each) for each in self.ears))
+            and (not self.ears or any(_may_hear(each, row) for each in self.ears))
             and (not self.rooms or not self.rooms.isdisjoint(_rooms(row)))
         )
+
+
+def _may_hear(ear: Listener, row: Row) -> bool:
+    return Jury().sees(ear, row)
 
 
 def _rooms(row: Row) -> set[str]:

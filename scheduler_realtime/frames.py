@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from . import clock
+from .judging import GONE, SEEN, Sight, Sights
 from .log import Row
-from .messages import RESYNC, envelope
-from .wire import dumps_clean, plain
+from .messages import RESYNC, WITHHELD, envelope, must_have
+from .wire import dumps, dumps_clean, plain
 
 _CHANGED = ("changes", "previous")
 
@@ -20,36 +21,46 @@ Mark = Literal["early", "redelivered"]
 
 
 def text_for(
-    row: Row, *, groups: frozenset[str], is_cleared: bool, mark: Mark | None = None
+    row: Row,
+    *,
+    groups: frozenset[str],
+    is_cleared: bool,
+    sights: Sights | None = None,
+    mark: Mark | None = None,
 ) -> str | None:
     """The frame of a message for somebody in these groups, or None where there is none for them.
 
-    Encoded once for each clearance and kept with the row; a marked one is not kept.
+    `sights` are those of `judging`, of a message that has a subject: without them there is no
+    frame of it. Encoded once for each clearance and sight, and kept with the row; a marked one
+    is not kept.
     """
     if row.expires_at is not None and row.expires_at <= clock.now():
         return None
-    entitled = not row.groups.isdisjoint(groups)
-    if not entitled and row.left_groups.isdisjoint(groups):
+    if not row.is_for(groups):
+        return None
+    if not row.subject:
+        sights = GONE if row.groups.isdisjoint(groups) else SEEN
+    elif sights is None or not any(sights):
         return None
     if mark is not None:
         position = None if mark == "early" else row.position
-        return dumps_clean(_frame(row, is_cleared, entitled, position) | {mark: True})
-    variant = (is_cleared or not row.protected, entitled)
+        return dumps_clean(_frame(row, is_cleared, sights, position) | {mark: True})
+    variant = (is_cleared or not row.protected, sights)
     text = row.texts.get(variant)
     if text is None:
-        text = row.texts[variant] = dumps_clean(_frame(row, is_cleared, entitled, row.position))
+        text = row.texts[variant] = dumps_clean(_frame(row, is_cleared, sights, row.position))
     return text
 
 
 def whole(row: Row, *, is_cleared: bool) -> dict[str, Any]:
     """The frame for somebody who may see all of it, expired or not: for an operator."""
-    return _frame(row, is_cleared, True, row.position)
+    return _frame(row, is_cleared, SEEN, row.position)
 
 
-def _frame(row: Row, is_cleared: bool, entitled: bool, position: int | None) -> dict[str, Any]:
-    data = row.data if entitled else _left(row.data)
+def _frame(row: Row, is_cleared: bool, sights: Sights, position: int | None) -> dict[str, Any]:
+    data = _seen(row.data, sights)
     if not is_cleared:
-        data = redacted(data, row.protected)
+        data = redacted(row.type, data, row.protected)
     return envelope(
         row.type,
         data,
@@ -60,10 +71,18 @@ def _frame(row: Row, is_cleared: bool, entitled: bool, position: int | None) -> 
     )
 
 
-def redacted(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """The payload without the protected names, wherever a schedule update puts them."""
+def redacted(type_: str, data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The payload without the protected names, wherever a schedule update puts them.
+
+    A text that the type must have is replaced by `WITHHELD`, so that no client shows nothing.
+    """
     if not names:
         return data
+    kept = {name: WITHHELD for name in names & data.keys() if must_have(type_, name)}
+    return {key: kept.get(key, value) for key, value in _without(data, names - kept.keys()).items()}
+
+
+def _without(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     result = {key: value for key, value in data.items() if key not in names}
     for key in _CHANGED:
         if isinstance(result.get(key), dict):
@@ -71,23 +90,41 @@ def redacted(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     if isinstance(result.get("objects"), list):
         # A host's own message may have anything there.
         result["objects"] = [
-            redacted(each, names) if isinstance(each, dict) else each for each in result["objects"]
+            _without(each, names) if isinstance(each, dict) else each for each in result["objects"]
         ]
     return result
+
+
+def _seen(data: dict[str, Any], sights: Sights) -> dict[str, Any]:
+    """The payload as far as it may be known of; a `bulk` one with those objects that may be."""
+    if all(each is Sight.WHOLE for each in sights):
+        return data
+    if "objects" not in data:
+        return _left(data)
+    several = sights if len(sights) > 1 else sights * len(data["objects"])
+    told = [
+        one if sight is Sight.WHOLE else {"surgery_id": one["surgery_id"], **_GONE, **_NOWHERE}
+        for one, sight in zip(data["objects"], several, strict=True)
+        if sight is not Sight.NOTHING
+    ]
+    ids = [one["surgery_id"] for one in told]
+    shared = {name: _shared(told, name) for name in _NOWHERE}
+    reason = {"reason": "left"} if Sight.WHOLE not in several else {}
+    return data | shared | reason | {"affected_surgeries": ids, "objects": told}
+
+
+_GONE: Final = {"action": "delete", "reason": "left", "changes": {}, "previous": {}}
+_NOWHERE: Final = {"room_id": None, "schedule_date": None}
+
+
+def _shared(objects: list[dict[str, Any]], name: str) -> Any:
+    first = objects[0][name]
+    return first if all(dumps(one[name]) == dumps(first) for one in objects) else None
 
 
 def _left(data: dict[str, Any]) -> dict[str, Any]:
     """What those hear who are only in the old audience: that it is gone, and nothing else."""
-    gone = {"action": "delete", "reason": "left", "changes": {}, "previous": {}}
-    result = data | gone | {"room_id": None, "schedule_date": None, "affected_surgeries": []}
-    if "objects" in data:
-        places = {"room_id": None, "schedule_date": None}
-        result["action"] = "bulk"
-        result["affected_surgeries"] = data["affected_surgeries"]
-        result["objects"] = [
-            {"surgery_id": each["surgery_id"], **gone, **places} for each in data["objects"]
-        ]
-    return result
+    return data | _GONE | _NOWHERE | {"affected_surgeries": []}
 
 
 def user_id_of(actor: str | None) -> int | str | None:

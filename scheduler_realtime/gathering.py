@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from . import books
@@ -16,11 +16,17 @@ V = TypeVar("V")
 class Gathering(Generic[K, V]):
     """Answers many askers by one call in the books thread: while one runs, the next gather.
 
-    `call` gets the keys asked for and returns what it found by key. Belongs to one event loop.
+    `call` gets the keys asked for and returns what it found by key. `run` is `books.judge` where
+    the judges are to answer. Belongs to one event loop.
     """
 
-    def __init__(self, call: Callable[[list[K]], Mapping[K, V]]) -> None:
-        self._call = call
+    def __init__(
+        self,
+        call: Callable[[list[K]], Mapping[K, V]],
+        *,
+        run: Callable[..., Awaitable[Any]] = books.run,
+    ) -> None:
+        self._call, self._run_in_thread = call, run
         self._asked: dict[K, asyncio.Future[V]] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -37,7 +43,7 @@ class Gathering(Generic[K, V]):
         while self._asked:
             asked, self._asked = self._asked, {}
             try:
-                found = await books.run(self._call, list(asked))
+                found = await self._run_in_thread(self._call, list(asked))
             except Exception as error:  # noqa: BLE001 - each who asked is told
                 for future in asked.values():
                     future.set_exception(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from .audience import addressed
 from .connection import Connection
 
 
@@ -25,8 +26,8 @@ class Groups:
         return found
 
     def enter(self, connection: Connection, groups: Iterable[str]) -> None:
-        """Put a socket into groups."""
-        for group in groups:
+        """Put a socket into groups, those apart to which nothing is sent."""
+        for group in addressed(groups):
             self._members.setdefault(group, set()).add(connection)
 
     def leave(self, connection: Connection, groups: Iterable[str]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connections
 
-from . import frames, log, news
+from . import frames, judging, log, news
 from .exceptions import HistoryGap
 from .identity import Identity
+from .judging import Jury
 from .log import Row
 from .messages import RESYNC, envelope
 
@@ -60,7 +62,8 @@ def excerpt(
         page = log.read_for(reader.groups, position, limit=limit, span=SPAN, type=type)
     except HistoryGap as gap:
         return _refused(log.state(), gap.reason)
-    shown = [_frame(reader, row, page.state.epoch) for row in page.rows]
+    judge(reader, page.rows)
+    shown = [frame_for(reader, row, page.state.epoch) for row in page.rows]
     head = page.state.head
     is_full = len(page.rows) == limit
     position = page.rows[-1].position if is_full else max(position, min(position + SPAN, head))
@@ -94,12 +97,27 @@ def _let_go_of_database() -> None:
             connection.close()
 
 
-def _frame(reader: Identity, row: Row, epoch: str) -> dict[str, Any] | None:
+def judge(reader: Identity, rows: Iterable[Row]) -> None:
+    """Have it told what of these messages a binding's `may_see` lets the reader know."""
+    asked = tuple(row for row in rows if row.subject and row.is_for(reader.groups))
+    if asked:
+        Jury().judge([(reader.listener, asked)])
+
+
+def frame_for(reader: Identity, row: Row, epoch: str) -> dict[str, Any] | None:
+    """The message as a socket of the reader would have it, or None where there is none."""
     if row.type == RESYNC:
-        whole = {**row.data, "epoch": epoch, "position": row.position}
-        return envelope(RESYNC, whole, timestamp=row.created_at)
-    text = frames.text_for(row, groups=reader.groups, is_cleared=reader.is_cleared)
+        return _resync(row.data, row, epoch)
+    sights = judging.sights_of(row, reader.listener)
+    if row.subject and sights is None and row.is_for(reader.groups):
+        return _resync({"reason": judging.FAILED}, row, epoch)
+    text = frames.text_for(row, groups=reader.groups, is_cleared=reader.is_cleared, sights=sights)
     return None if text is None else json.loads(text)
+
+
+def _resync(data: dict[str, Any], row: Row, epoch: str) -> dict[str, Any]:
+    whole = {**data, "epoch": epoch, "position": row.position}
+    return envelope(RESYNC, whole, timestamp=row.created_at)
 
 
 def _refused(state: log.State, reason: str) -> Excerpt:

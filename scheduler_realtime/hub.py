@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, counters, doorbell, lease, news, orders, upkeep
+from . import close_codes, counters, doorbell, lease, news, orders, progress, upkeep
 from .attendance import Attendance
+from .cancelling import Cancelling
 from .catching_up import Resumption, Verdict
 from .connection import Connection
 from .dashboards import Dashboards
@@ -50,6 +51,7 @@ class Hub:
         self.reporter = Reporter(self)
         self.attendance = Attendance(self, report=self.reporter.report)
         self.ephemera = Ephemera()
+        self.cancelling = Cancelling()
         self.road = Road(self)
         self.deliveries = Deliveries(self.road)
         self.rights = Rights(self)
@@ -61,7 +63,9 @@ class Hub:
         self._is_hearing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.ending = Ending(self)
-        self.ending.unwritten.extend((self.deliveries.flush, self.attendance.sign_off))
+        self.ending.unwritten.extend(
+            (self.deliveries.flush, self.attendance.sign_off, progress.cut_off)
+        )
 
     # Life.
 
@@ -80,6 +84,7 @@ class Hub:
             lease.keep(self),
             self.roster.run(),
             upkeep.run(),
+            progress.lapses.run(),
             self.reporter.run(),
             self._dashboards.run(),
         ):

@@ -5,29 +5,37 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from django.contrib.auth import get_backends, get_user_model
+from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.db import Error, models, router
 from django.utils.module_loading import import_string
 
-from . import close_codes, pacing, presence, revocation
-from .audience import PRESENCE_WATCHERS, RECEIPT_WATCHERS, STATISTICS_WATCHERS, groups_of
+from . import close_codes, pacing, presence, registry, revocation
+from .audience import (
+    PRESENCE_WATCHERS,
+    RECEIPT_WATCHERS,
+    STATISTICS_WATCHERS,
+    groups_of,
+    permission_group,
+)
 from .claims import Claims, claims_in, password_mark_of
 from .clean_text import clean_line
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
+from .holding import UNKNOWN, Holders, has, holders_of
 from .permissions import CLEARANCE, MEASURING, WATCHING
 from .wire import plain
 
 logger = logging.getLogger(__name__)
 
-_WATCHERS: Final = {WATCHING: RECEIPT_WATCHERS, MEASURING: STATISTICS_WATCHERS}
-"""By permission, the group that its holders are in; which sees who is here, a setting says."""
+_WATCHERS: Final = ((WATCHING, RECEIPT_WATCHERS), (MEASURING, STATISTICS_WATCHERS))
+"""A permission, and the group that its holders are in; which sees who is here, a setting says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +54,10 @@ class Identity:
     claims: Claims
     password_mark: str | None = field(default=None, compare=False, repr=False)
 
-
-Holders = Mapping[str, frozenset[Any] | None]
-"""By permission, the primary keys of those who have it; None where only `has_perm` can tell."""
-
-_UNKNOWN: Final[Holders] = {}
+    @cached_property
+    def listener(self) -> tuple[int | str, frozenset[str]]:
+        """Who is there, for whoever must know it to tell what is theirs."""
+        return (self.user_id, self.groups)
 
 
 def verify(token: str) -> Claims:
@@ -91,10 +98,9 @@ def _unavailable() -> TokenRejected:
 
 
 def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
-    """The users behind claims, in four queries where Django's own tables decide everything.
+    """The users behind claims, in three queries where Django's own tables decide everything.
 
-    One more where `PRESENCE_VISIBLE_TO` is a permission, and one where simplejwt has its blacklist.
-    None for a user that does not exist, has logged out, or whose password is not the token's any
+    One more where simplejwt has its blacklist. None for a user that does not exist, has logged out, or whose password is not the token's any
     more; left out is whom the host's own code failed for. Blocks on the database: for the books thread.
     """
     from rest_framework_simplejwt.settings import api_settings
@@ -110,8 +116,9 @@ def identities(claims: Collection[Claims]) -> dict[Claims, Identity | None]:
     groups = ["groups"] if has_groups(model) else []
     users = {getattr(user, column.attname): user for user in rows.prefetch_related(*groups)}
     keys = [user.pk for user in users.values()]
-    asked_for = (CLEARANCE, *_watchers())
-    holders = {permission: _holders(permission, keys) for permission in asked_for}
+    holders = holders_of(
+        {CLEARANCE, *(held for held, _ in _groups_by_permission())}, users.values()
+    )
     logouts = revocation.logouts(keys)
     found: dict[Claims, Identity | None] = {}
     for claim, value in asked.items():
@@ -148,28 +155,30 @@ def _is_revoked(user: Any, claims: Claims, logout: revocation.Logout | None) -> 
     return logout is not None and claims.issued_at is not None and logout.ends(claims.issued_at)
 
 
-def identity_of(user: Any, claims: Claims | None = None, holders: Holders = _UNKNOWN) -> Identity:
+def identity_of(user: Any, claims: Claims | None = None, holders: Holders = UNKNOWN) -> Identity:
     """What a user is and may see now. Asks the database for what is not told yet."""
     roles = roles_of(user)
     groups = groups_of(plain(user.pk), roles)
-    watchers = _watchers().items()
-    groups |= {group for held, group in watchers if _has(user, held, holders)}
+    groups |= {group for held, group in _groups_by_permission() if has(user, held, holders)}
     return Identity(
         user_id=plain(user.pk),
         username=clean_line(user.get_username()),
         roles=roles,
         groups=groups,
-        is_cleared=_has(user, CLEARANCE, holders),
+        is_cleared=has(user, CLEARANCE, holders),
         is_active=user.is_active,
         claims=claims or Claims(user_key=user.pk, expires_at=float("inf"), password_mark=None),
         password_mark=password_mark_of(user),
     )
 
 
-def _watchers() -> dict[str, str]:
-    """By permission, the group that its holders are in."""
-    seeing = presence.permission()
-    return _WATCHERS | ({} if seeing is None else {seeing: PRESENCE_WATCHERS})
+def _groups_by_permission() -> Iterator[tuple[str, str]]:
+    """Permissions, and the group that each one's holders are in."""
+    yield from _WATCHERS
+    if (seeing := presence.permission()) is not None:
+        yield seeing, PRESENCE_WATCHERS
+    for demanded in registry.permissions():
+        yield demanded, permission_group(demanded)
 
 
 def roles_of(user: Any) -> tuple[str, ...]:
@@ -190,34 +199,6 @@ def has_groups(user: Any) -> bool:
         return bool(user._meta.get_field("groups").many_to_many)
     except FieldDoesNotExist:
         return False
-
-
-def _has(user: Any, permission: str, holders: Holders) -> bool:
-    known = holders.get(permission)
-    if known is not None:
-        return bool(user.is_active) and user.pk in known
-    # A user model need not know permissions at all.
-    return hasattr(user, "has_perm") and bool(user.has_perm(permission))
-
-
-def _holders(permission: str, keys: Collection[Any]) -> frozenset[Any] | None:
-    """Who of these has the permission, in one query; None where only `has_perm` can tell."""
-    # Not at the top: there are no models before `django.setup()`.
-    from django.contrib.auth.backends import ModelBackend
-    from django.contrib.auth.models import PermissionsMixin
-
-    model: Any = get_user_model()
-    tables_decide = getattr(model, "has_perm", None) is PermissionsMixin.has_perm and all(
-        getattr(type(backend), name, None) is getattr(ModelBackend, name)
-        for backend in get_backends()
-        for name in dir(ModelBackend)
-        if "perm" in name and name != "with_perm"
-    )
-    if not tables_decide:
-        return None
-    # Whether they are active is asked elsewhere: not every user model has a column for it.
-    rows = ModelBackend().with_perm(permission, is_active=None).filter(pk__in=keys)  # type: ignore[arg-type]  # None is either
-    return frozenset(rows.using(router.db_for_write(model)).values_list("pk", flat=True))
 
 
 def admitted(identity: Identity | None) -> Identity:

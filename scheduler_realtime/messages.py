@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .conf import conf
 from .exceptions import InvalidMessage
 from .values import Count, Day, Key, KeyValue, Line, Name, Text, Url
 from .wire import plain, utc_text
@@ -123,6 +124,7 @@ class OptimizationProgress(Payload):
     time_elapsed: float | None = Field(default=None, ge=0)
     status: Literal["queued", "running", "completed", "failed", "cancelled"] = "running"
     metrics: dict[str, Any] = Field(default_factory=dict)
+    reason: Text | None = None
 
     @property
     def is_final(self) -> bool:
@@ -194,6 +196,31 @@ TYPES: Final[dict[str, type[Payload]]] = {
     )
 }
 """Every message type by its name on the wire: the protocol's, and those that a host registered."""
+
+
+OURS: Final = frozenset({UserPresence.type, ReceiptUpdate.type, Statistics.type})
+"""Types that say what only the server can know: nobody else may send them."""
+
+
+WITHHELD: Final = "(withheld)"
+"""What stands in place of a protected text that a message must have: other fields are left out."""
+
+
+def protected_by_setting(type_: str) -> frozenset[str]:
+    """What `PROTECTED_FIELDS` adds to the protected fields of a message of that type."""
+    return frozenset(conf().PROTECTED_FIELDS.get(type_, ()))
+
+
+def carried(data: dict[str, Any], protected: frozenset[str]) -> dict[str, Any]:
+    """What of a payload the channel layer may carry: whoever runs it can read what it does."""
+    return {name: value for name, value in data.items() if name not in protected or value is None}
+
+
+def must_have(type_: str, name: str) -> bool:
+    """Whether a message of that type must have a text of that name."""
+    kind = TYPES.get(type_)
+    field = None if kind is None else kind.model_fields.get(name)
+    return field is not None and field.is_required() and field.annotation is str
 
 
 def faults_in(kind: type[Payload], data: dict[str, Any]) -> dict[str, list[str]]:

@@ -7,10 +7,14 @@ import uuid
 from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 
-from . import close_codes, log
+from django.db import transaction
+
+from . import clock, close_codes, log, progress, standing
 from .connection import Connection
+from .exceptions import OptimizationEnded, OptimizationUnknown
 from .log import Draft, Row
-from .messages import CONTROL
+from .messages import CONTROL, FINAL
+from .models import OptimizationRun
 from .values import Key
 
 logger = logging.getLogger(__name__)
@@ -53,9 +57,27 @@ def canary(connection_id: str) -> uuid.UUID:
     return key
 
 
-def cancel(optimization_id: str, user_id: Key) -> None:
-    """Have whoever runs this optimisation stop it, as this user wishes. Likewise."""
-    log.append([_order("cancel", optimization_id=optimization_id, user_id=user_id)])
+def cancel(optimization_id: str, *, user_id: Key, groups: Collection[str]) -> OptimizationRun:
+    """Have whoever runs this optimisation stop it, as this user wishes, who is in these groups.
+
+    It is written into the run's row, at which its engine's process looks twice a second, and into
+    the log, by which a hub beside the engine hears of it at once. Asked again, it is ordered again.
+    Raises `OptimizationUnknown` where that user was never told of such a run, and
+    `OptimizationEnded`. Blocks on the database.
+    """
+    with transaction.atomic(using=log.database()):
+        rows = standing.seen_by(groups, standing.runs()).select_for_update()
+        # PostgreSQL compares nothing with NUL.
+        is_name = "\x00" not in optimization_id
+        run = rows.filter(optimization_id=optimization_id).first() if is_name else None
+        if run is None:
+            raise OptimizationUnknown("There is no such optimisation.")
+        if run.status in FINAL:
+            raise OptimizationEnded(optimization_id, run.status)
+        run.cancel_asked_at = run.cancel_asked_at or clock.now()
+        run.save(using=log.database(), update_fields=["cancel_asked_at"])
+        log.append([_order("cancel", optimization_id=optimization_id, user_id=user_id)])
+    return run
 
 
 def look_up(users: Iterable[Key] | None, *, after: float = 0, using: str | None = None) -> None:
@@ -90,8 +112,8 @@ def obey(house: House, row: Row) -> None:
             house.rights.doubt(users, after=row.data["after"])
         case {"order": "end_session", "session": str(mark)}:
             house.rights.end_session(mark)
-        case {"order": "cancel"}:
-            pass  # for engines
+        case {"order": "cancel", "optimization_id": str(name)}:
+            progress.look(name)
         case unknown:
             logger.warning("An order of the log is not known here: %r.", unknown.get("order"))
 

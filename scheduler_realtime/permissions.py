@@ -24,3 +24,6 @@ CONNECTIONS: Final = "scheduler_realtime.view_connection"
 
 DISCONNECTING: Final = "scheduler_realtime.delete_connection"
 """To close anybody's socket, and to clean up."""
+
+CANCELLING: Final = "scheduler_realtime.cancel_optimization"
+"""To have optimisations stopped."""

@@ -17,12 +17,20 @@ from typing import Any, Final, ParamSpec, TypeVar
 from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 
-from . import doorbell, log, standing
+from . import conditions, doorbell, log, standing
 from .actor import current_actor, key_of
 from .audience import Audience
 from .clean_text import cleaned
+from .discretion import discreet
 from .exceptions import InvalidMessage
-from .messages import TYPES, OptimizationProgress, Payload, envelope
+from .messages import (
+    TYPES,
+    OptimizationProgress,
+    Payload,
+    carried,
+    envelope,
+    protected_by_setting,
+)
 from .models import Message
 from .wire import aware, moment_in, plain
 
@@ -36,6 +44,7 @@ _ACTOR_LENGTH: Final = 255
 """What the log's column holds."""
 
 
+@discreet
 def publish(
     payload: Payload,
     *,
@@ -54,7 +63,8 @@ def publish(
     on commit, or at once, and None is returned. `user_id` is who caused it; left out, the user
     of the request or of `acting_as`. `ack_required` and `expires_at`, left out, are the
     payload's own. `protected` are names to leave out, beside the payload's own, for those
-    without the clearance. A durable message with a `key` that the log has already raises
+    without the clearance; what the binding of its `model` demands of those who hear of an object
+    is demanded here. A durable message with a `key` that the log has already raises
     `IntegrityError`: so nothing is sent twice. Raises `InvalidMessage`, also where nobody
     registered the type, or `InvalidAudience`, and then nothing was stored or sent.
     """
@@ -63,21 +73,24 @@ def publish(
         expires_at = _own(payload, "expires_at")
     if ack_required is None:
         ack_required = _own(payload, "ack_required", payload.ack_required_by_default)
+    condition = conditions.of(payload, data)
     draft = log.Draft(
         type=payload.type,
         data=cleaned(data),
         groups=Audience(users=users, roles=roles).groups,
         protected=payload.protected | protected,
         scope=_scope(data),
-        actor=_key(user_id),
+        actor=actor_key(user_id),
         ack_required=bool(ack_required),
         expires_at=_moment(expires_at),
         key=key or uuid.uuid4(),
+        needs=condition.needs,
+        subject=condition.subject,
     )
     if payload.type not in TYPES:
         raise InvalidMessage("type", f"{payload.type!r} is unknown; see `register_message`")
     _agree(payload, draft)
-    if not _is_durable(payload):
+    if not _is_durable(payload, draft):
         _send_on_commit(draft)
         return None
     _write(payload, draft)
@@ -127,7 +140,8 @@ def _keys(values: list[Any]) -> list[int | str]:
     return [value for value in values if type(value) is int or (value and isinstance(value, str))]
 
 
-def _key(user_id: Any) -> int | str | None:
+def actor_key(user_id: Any) -> int | str | None:
+    """The primary key of who caused it: of this user, or of whoever acts now where it is None."""
     key = plain(current_actor() if user_id is None else key_of(user_id), "user_id")
     if key is None or type(key) is int or (isinstance(key, str) and len(key) <= _ACTOR_LENGTH):
         return key
@@ -144,7 +158,8 @@ def _moment(value: Any) -> dt.datetime | None:
 
 
 def _send_on_commit(draft: log.Draft) -> None:
-    frame = envelope(draft.type, draft.data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
+    data = carried(draft.data, _kept_from_layer(draft))
+    frame = envelope(draft.type, data, timestamp=timezone.now(), user_id=draft.actor)  # type: ignore[arg-type]  # as `_key` made it
 
     # A plain function: Django 5.2 logs a robust callback that fails by its __qualname__.
     def send() -> None:
@@ -164,13 +179,20 @@ not over, which Django takes back when it rolls back."""
 _told_lock: Final = threading.Lock()
 
 
-def _is_durable(payload: Payload) -> bool:
+def _kept_from_layer(draft: log.Draft) -> frozenset[str]:
+    """What is protected is for the log alone."""
+    return draft.protected | protected_by_setting(draft.type)
+
+
+def _is_durable(payload: Payload, draft: log.Draft) -> bool:
     """Of an optimisation's progress only the first and the final state are kept.
 
-    The first that this process hears of: a run told of by two processes has two.
+    The first that this process hears of: a run told of by two processes has two. What else is
+    worth only its moment is kept too where it says what is protected.
     """
     if not isinstance(payload, OptimizationProgress) or payload.is_final:
-        return payload.durable
+        said = {name for name, value in draft.data.items() if value is not None}
+        return payload.durable or not said.isdisjoint(_kept_from_layer(draft))
     with _told_lock:
         if payload.optimization_id not in _told:
             return True

@@ -43,19 +43,35 @@ class Outcome:
     news: Sequence[Noted] = ()
 
 
-def acknowledge(claims: Collection[Claim], *, epoch: str | None = None) -> Outcome:
+Listener = tuple[Key, frozenset[str]]
+"""Somebody: a user's primary key, and the groups the user is in."""
+
+Sees = Callable[[Listener, Filed], bool]
+"""Whether somebody may know of a message: `judging.Jury.sees`."""
+
+
+def is_plainly_for(listener: Listener, message: Filed) -> bool:
+    """The same where no binding's `may_see` is asked: what one decides about is nobody's."""
+    return message.is_for(listener[1]) and not message.subject
+
+
+def acknowledge(
+    claims: Collection[Claim], *, epoch: str | None = None, sees: Sees = is_plainly_for
+) -> Outcome:
     """Write down that users acknowledged messages they may see; whatever else is left out.
 
     The first time counts, on whichever device. Positions are of the log of that `epoch`: nothing
     is taken where there is another by now. None is whatever log there is. Blocks on the database, a few statements for all
     claims together: for the books thread, or a request's own.
     """
-    return _write(claims, epoch, _ACKNOWLEDGED, lambda message: True)
+    return _write(claims, epoch, _ACKNOWLEDGED, sees, lambda message: True)
 
 
-def deliver(claims: Collection[Claim], *, epoch: str | None = None) -> Outcome:
+def deliver(
+    claims: Collection[Claim], *, epoch: str | None = None, sees: Sees = is_plainly_for
+) -> Outcome:
     """Write down that messages which must be acknowledged were handed to users. As `acknowledge`."""
-    return _write(claims, epoch, _DELIVERED, lambda message: message.ack_required)
+    return _write(claims, epoch, _DELIVERED, sees, lambda message: message.ack_required)
 
 
 _DELIVERED: Final = "DO NOTHING"
@@ -70,6 +86,7 @@ def _write(
     claims: Collection[Claim],
     epoch: str | None,
     on_conflict: str,
+    sees: Sees,
     counts: Callable[[Filed], bool],
 ) -> Outcome:
     wanted = frozenset().union(*(claim.positions for claim in claims))
@@ -78,7 +95,7 @@ def _write(
         claim: frozenset(
             position
             for position in claim.positions & messages.keys()
-            if messages[position].is_for(claim.groups)
+            if sees((claim.user_id, claim.groups), messages[position])
         )
         for claim in claims
     }
@@ -154,10 +171,6 @@ def _pages(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield rows[start : start + BATCH]
 
 
-Listener = tuple[Key, frozenset[str]]
-"""Who joins: a user's primary key, and the groups the user is in."""
-
-
 def awaiting(listeners: Collection[Listener]) -> dict[Listener, tuple[Row, ...]]:
     """The messages that still await each listener's acknowledgement, in order.
 
@@ -166,7 +179,11 @@ def awaiting(listeners: Collection[Listener]) -> dict[Listener, tuple[Row, ...]]
     """
     filed = log.awaited()
     asked = {
-        listener: [each for each in filed if not each.groups.isdisjoint(listener[1])]
+        listener: [
+            each
+            for each in filed
+            if each.is_for(listener[1]) and not each.groups.isdisjoint(listener[1])
+        ]
         for listener in listeners
     }
     done = _acknowledged(user_id for (user_id, _), messages in asked.items() if messages)

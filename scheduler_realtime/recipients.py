@@ -8,8 +8,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from . import log
+from .judging import audience_of
 from .log import Filed
-from .members import members_of
 from .models import Position, Receipt
 
 
@@ -34,5 +34,5 @@ def recipients_of(message: Filed) -> QuerySet[Any]:
         beyond = Position.objects.using(alias).filter(
             user_id=OuterRef("pk"), epoch=log.state().epoch, position__gte=message.position
         )
-        got |= Q(Exists(beyond), pk__in=members_of(message.groups))
+        got |= Q(Exists(beyond), pk__in=audience_of(message))
     return users.filter(got)

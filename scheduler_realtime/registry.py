@@ -20,6 +20,7 @@ _touched: Final[dict[type[models.Model], tuple[ScheduleBinding, ...]]] = {}
 DAY_MINUTES: Final = 24 * 60
 
 _PATHS: Final = ("room", "date", "start", "end", "duration", "patient")
+_NAMES: Final = ("permission",)
 _LISTS: Final = ("staff", "tracked", "protected", "depends_on")
 _OTHERS: Final = ("turnover", "inactive")
 
@@ -76,6 +77,10 @@ def _check_kind(kind: type[ScheduleBinding]) -> None:
             raise InvalidBinding(
                 f"`{name}` of {kind.__name__} is {value!r}; it is the name of a field or a method."
             )
+    if not isinstance(kind.permission, str | None):
+        raise InvalidBinding(
+            f"`permission` of {kind.__name__} is {kind.permission!r}; write 'app_label.codename'."
+        )
     for name in _LISTS:
         value = getattr(kind, name)
         is_list = isinstance(value, list | tuple | set | frozenset)
@@ -171,6 +176,16 @@ def protected_names(model: str | None) -> frozenset[str]:
     return frozenset().union(*(binding.protected_names for binding in found))
 
 
+def permissions() -> frozenset[str]:
+    """What the bindings demand of those who hear of their objects."""
+    return frozenset(found.permission for found in _bindings.values() if found.permission)
+
+
+def has_judges() -> bool:
+    """Whether any binding has a `may_see` of its own."""
+    return any(binding.is_judge for binding in _bindings.values())
+
+
 def register_from_settings() -> None:
     """Bind what `SCHEDULER_REALTIME["MODELS"]` names. Raises `InvalidBinding` with the entry."""
     for label, attributes in conf().MODELS.items():
@@ -184,7 +199,7 @@ def register_from_settings() -> None:
 
 
 def _kind_of(label: str, attributes: Mapping[str, Any]) -> type[ScheduleBinding]:
-    known = {*_PATHS, *_LISTS, *_OTHERS}
+    known = {*_PATHS, *_NAMES, *_LISTS, *_OTHERS}
     if unknown := sorted(set(attributes) - known):
         raise InvalidBinding(
             f"SCHEDULER_REALTIME['MODELS'][{label!r}] has {', '.join(map(repr, unknown))};"

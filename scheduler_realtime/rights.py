@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from . import backoff, books, close_codes, identity
+from . import backoff, books, close_codes, identity, judging
 from .conf import conf
 from .connection import Connection
 from .exceptions import TokenRejected
@@ -77,6 +77,7 @@ class Rights:
         if after > 0:
             asyncio.get_running_loop().call_later(after, self.doubt, users)
             return
+        judging.forget(users)
         if users is None:
             self._everybody_at = time.monotonic()
         else:
@@ -124,6 +125,7 @@ class Rights:
         since = time.monotonic() if before is None else before.since
         self._doubts[connection] = _Doubt(since=since)
         self._woken.set()
+        connection.known.clear()
         if before is not None:
             return
         # Out of its groups nothing is offered, be it kept in the log or not.
@@ -160,6 +162,7 @@ class Rights:
         apply(self._house, connection, known)
         if connection.is_closing:
             return
+        connection.known.set()
         self._house.groups.enter(connection, connection.identity.groups)
         work = connection.catching_up
         if connection.is_live or work is None or work.done():

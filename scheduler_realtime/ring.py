@@ -31,15 +31,15 @@ class Ring:
 
     def append(self, row: Row) -> None:
         """Add the next row. The older ones go when there is no room for another."""
-        if len(self._rows) == 2 * ROWS or self._bytes + len(row.body) > 2 * BYTES:
+        if len(self._rows) == 2 * ROWS or self._bytes + row.size > 2 * BYTES:
             self._shrink()
         self._rows.append(row)
-        self._bytes += len(row.body)
+        self._bytes += row.size
 
     def _shrink(self) -> None:
         gone = 0
         while len(self._rows) - gone > ROWS or self._bytes > BYTES:
-            self._bytes -= len(self._rows[gone].body)
+            self._bytes -= self._rows[gone].size
             gone += 1
         if gone:
             self.floor = self._rows[gone - 1].position

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from . import catching_up, close_codes, news, receipts
+from . import books, catching_up, close_codes, news, receipts
+from .cancelling import Cancelling
 from .connection import Connection
 from .deliveries import Deliveries
 from .ephemeral import Ephemera
 from .gathering import Gathering
 from .groups import Groups
+from .judging import Jury
 from .log import Page, Row, State
 from .messages import CONTROL
 from .pacing import SENDS_PER_STEP
@@ -37,6 +39,7 @@ class House(Protocol):
     groups: Groups
     deliveries: Deliveries
     ephemera: Ephemera
+    cancelling: Cancelling
 
     @property
     def attendance(self) -> Attendance: ...
@@ -63,6 +66,8 @@ class Road:
         self.ready = asyncio.Event()
         self.level_at = time.monotonic()
         self.awaiting = Gathering(receipts.awaiting)
+        self.jury = Jury()
+        self.judging = Gathering(self.jury.judge, run=books.judge)
         self.tail = Tail(self)
         self._pages: asyncio.Queue[Page | float] = asyncio.Queue()
 
@@ -103,6 +108,7 @@ class Road:
             self._house.obey(row)
         else:
             await self._fan_out(row, generation)
+            self._house.cancelling.learn(row)
         if generation == self.generation:
             self.settled = row.position
 

@@ -106,8 +106,9 @@ class Session:
             case Ack():
                 self._acknowledge(command)
             case CancelOptimization():
-                detail = f"This server takes no {command.type}."
-                self._connection.complain("not_permitted", detail, ref=command.ref)
+                self._hub.cancelling.ask(
+                    self._connection, command.data.optimization_id, command.ref
+                )
             case _:
                 assert_never(command)
 

@@ -71,7 +71,7 @@ class Shelf:
 
     def _keep(self, start: int, page: Page) -> None:
         if page.rows:
-            size = sum(len(row.body) for row in page.rows)
+            size = sum(row.size for row in page.rows)
             self._kept.append(_Kept(start=start, page=page, size=size))
         while len(self._kept) > 1 and not self._fits():
             del self._kept[0]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
 
 from . import clock, lists, log
+from .audience import addressed
 from .log import Draft
-from .messages import FINAL, ConflictNotification, OptimizationProgress, Payload
+from .messages import (
+    FINAL,
+    WITHHELD,
+    ConflictNotification,
+    OptimizationProgress,
+    Payload,
+    must_have,
+    protected_by_setting,
+)
 from .models import Conflict, OptimizationRun
 from .wire import dumps
 
@@ -29,9 +39,20 @@ _OF_A_CONFLICT: Final = (
     "rooms",
     "dates",
     "groups",
+    "needs",
+    "subject",
     "status",
     "resolved_at",
 )
+
+_NOTHING: Final = {
+    "affected_surgeries": lists.EMPTY,
+    "suggested_actions": lists.EMPTY,
+    "rooms": lists.EMPTY,
+    "dates": lists.EMPTY,
+    "metrics": "{}",
+}
+"""What stands in a JSON column whose content is withheld; in all others null does."""
 
 _OF_A_RUN: Final = (
     "groups",
@@ -43,6 +64,7 @@ _OF_A_RUN: Final = (
     "best_score",
     "time_elapsed",
     "metrics",
+    "reason",
     "updated_at",
 )
 
@@ -78,8 +100,46 @@ def runs() -> QuerySet[OptimizationRun]:
 
 
 def seen_by(groups: Collection[str], rows: QuerySet[M]) -> QuerySet[M]:
-    """Those of these conflicts or runs that somebody in these groups was told of."""
-    return rows.filter(lists.having_any("groups", groups))
+    """Those of these conflicts or runs that somebody in these groups was told of.
+
+    Of conflicts that a `may_see` decides about, all: see `api.conflicts`.
+    """
+    found = rows.filter(lists.having_any("groups", addressed(groups)))
+    if rows.model is not Conflict:
+        return found
+    # As many as there are bindings, at the most: asked, since one may be gone by now.
+    needed = set(found.order_by().values_list("needs", flat=True).distinct())
+    held = [text for text in needed if set(json.loads(text)) <= set(groups)]
+    return found.filter(needs__in=held)
+
+
+def withheld(kind: type[Model], *, is_cleared: bool) -> frozenset[str]:
+    """What of such a row a reader may not see, as the settings say."""
+    told = ConflictNotification if kind is Conflict else OptimizationProgress
+    return frozenset() if is_cleared else protected_by_setting(told.type)
+
+
+def redacted(row: M, *, is_cleared: bool) -> M:
+    """The same row without what its reader may not see: to be shown, and not to be saved."""
+    kind = type(row)
+    type_, columns = (
+        (ConflictNotification.type, _OF_A_CONFLICT)
+        if kind is Conflict
+        else (OptimizationProgress.type, _OF_A_RUN)
+    )
+    for name in withheld(kind, is_cleared=is_cleared) & set(columns):
+        setattr(row, name, WITHHELD if must_have(type_, name) else _NOTHING.get(name))
+    return row
+
+
+def groups_of(run: OptimizationRun) -> list[str]:
+    """Who may know of a run."""
+    return list(json.loads(run.groups))
+
+
+def metrics_of(run: OptimizationRun) -> dict[str, Any]:
+    """What its engine told beside the figures."""
+    return dict(json.loads(run.metrics))
 
 
 def take_down_conflicts(told: Sequence[tuple[ConflictNotification, Draft]]) -> None:
@@ -114,6 +174,8 @@ def _conflict(payload: ConflictNotification, draft: Draft, now: dt.datetime) -> 
         rooms=_texts(draft, "rooms"),
         dates=_texts(draft, "dates"),
         groups=dumps(sorted(draft.groups)),
+        needs=dumps(sorted(draft.needs)),
+        subject="" if payload.status == "resolved" else draft.subject,  # nobody will be asked about it
         status=payload.status,
         opened_at=now,
         resolved_at=now if payload.status == "resolved" else None,
@@ -132,7 +194,7 @@ def _take_down_run(payload: OptimizationProgress, draft: Draft) -> None:
             [run],
             update_conflicts=True,
             unique_fields=["optimization_id"],
-            update_fields=_OF_A_RUN,
+            update_fields=[*_OF_A_RUN, "lease_until"],
         )
         return
     # Two processes may tell of one run, and the first that the second hears of be late.

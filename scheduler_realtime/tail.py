@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from . import backoff, doorbell, failpoints, files, keepalives, log
 from .conf import conf
+from .discretion import forget_values, told_of
 from .exceptions import HistoryGap
 from .relay import Relay, Turn
 
@@ -26,6 +27,16 @@ AHEAD: Final = 8
 ASK_AGAIN: Final = 10.0
 """Seconds until a connection that goes on is asked again: behind a pooler, such as pgbouncer, it
 outlives the server it led to."""
+
+
+def _report(error: Exception) -> None:
+    """Say that the log cannot be read. Of a database that is out, its words help; others quote rows."""
+    forget_values(error)
+    said = "The log cannot be read; trying again until it can."
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error(said, exc_info=error)
+    else:
+        logger.error("%s %s", said, told_of(error))
 
 
 class Reader(Protocol):
@@ -98,9 +109,9 @@ class Tail(threading.Thread):
         """One turn; how long to wait for the next. A thread that must outlive every error."""
         try:
             pause = turn()
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - it is reported
             if not self._failures:
-                logger.exception("The log cannot be read; trying again until it can.")
+                _report(error)
             connections.close_all()  # a connection whose backend was killed fails for ever
             self._failures += 1
             return next(self._pauses)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from . import frames
+from .audience import permission_in
 from .log import Row
 from .messages import CONTROL, RESYNC
 from .wire import dumps
@@ -54,7 +55,8 @@ def line(row: Row, *, is_cleared: bool) -> str:
 def _receivers(row: Row) -> str:
     groups = sorted(row.groups)
     more = f" and {len(groups) - _GROUPS} more" if len(groups) > _GROUPS else ""
-    return (", ".join(groups[:_GROUPS]) or "nobody") + more
+    holders = f" with {', '.join(map(permission_in, sorted(row.needs)))}" if row.needs else ""
+    return (", ".join(groups[:_GROUPS]) or "nobody") + more + holders
 
 
 def _said(value: object) -> str:

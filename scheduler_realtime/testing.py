@@ -15,7 +15,6 @@ not, since they write in a thread of their own: they need a `TransactionTestCase
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from . import affected, doorbell, frames, log
+from . import affected, doorbell, history, log
 from .conf import conf
 from .identity import identity_of
 
@@ -56,14 +55,12 @@ def heard_by(user: Any, *, after: int = 0) -> list[dict[str, Any]]:
     listener = identity_of(get_user_model()._default_manager.get(pk=user.pk))
     if not listener.is_active:
         return []
-    texts: list[str | None] = []
-    while page := log.read_after(after).rows:
-        after = page[-1].position
-        texts += [
-            frames.text_for(row, groups=listener.groups, is_cleared=listener.is_cleared)
-            for row in page
-        ]
-    return [json.loads(text) for text in texts if text is not None]
+    heard: list[dict[str, Any] | None] = []
+    while (page := log.read_after(after)).rows:
+        after = page.rows[-1].position
+        history.judge(listener, page.rows)
+        heard += [history.frame_for(listener, row, page.state.epoch) for row in page.rows]
+    return [frame for frame in heard if frame is not None]
 
 
 @contextmanager

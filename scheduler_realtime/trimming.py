@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from . import log, receipts
 from .conf import conf
+from .judging import audience_of
 from .log import Bounds, Filed
-from .members import members_of
 
 AWAITED: Final = 50
 """Messages of which a round asks whether everybody has acknowledged them: a query or two each."""
@@ -56,9 +56,10 @@ class Trimmer:
 
 def _settled(messages: Iterable[Filed]) -> Iterator[Filed]:
     """Those that everybody who may see them has acknowledged."""
-    members: dict[frozenset[str], frozenset[Any]] = {}
+    members: dict[tuple[frozenset[str], frozenset[str], str], frozenset[Any]] = {}
     for message in messages:
-        if message.groups not in members:
-            members[message.groups] = members_of(message.groups)
-        if members[message.groups] <= receipts.acknowledged_by(message):
+        whose = (message.groups, message.needs, message.subject)
+        if whose not in members:
+            members[whose] = audience_of(message)
+        if members[whose] <= receipts.acknowledged_by(message):
             yield message

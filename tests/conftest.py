@@ -13,6 +13,7 @@ from scheduler_realtime import catching_up, counters, log, reporting
 from scheduler_realtime import mailbox as mailboxes
 from scheduler_realtime import road as roads
 from scheduler_realtime.models import Log, Message
+from scheduler_realtime.progress import lapses
 from tests.harness import backend, browser, opening
 from tests.harness.app_server import KINDS, Kind
 from tests.harness.box import Box
@@ -262,6 +263,7 @@ async def house(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     }
     monkeypatch.setattr(roads, "Tail", StillTail)
     monkeypatch.setattr(reporting, "BEAT", 3600)  # it would write samples into the database
+    monkeypatch.setattr(lapses, "LOOK", 3600)  # and look there for runs
     house = House()
     monkeypatch.setattr(log, "read_after", house.read_after)
     monkeypatch.setattr(catching_up, "FIRST_PAGE", 4)

@@ -9,7 +9,20 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_realtime.audience import EVERYONE, Audience, groups_of, role_group, user_group
+from scheduler_realtime.audience import (
+    EVERYONE,
+    PRESENCE_WATCHERS,
+    RECEIPT_WATCHERS,
+    STATISTICS_WATCHERS,
+    Audience,
+    addressed,
+    groups_of,
+    permission_group,
+    permission_in,
+    role_group,
+    user_group,
+)
+from scheduler_realtime.doorbell.courier import LOG_GROUP, PRESENCE_GROUP
 from scheduler_realtime.exceptions import InvalidAudience
 
 
@@ -101,3 +114,43 @@ def test_two_names_never_share_a_group(one: str, two: str) -> None:
 def test_a_name_with_a_line_break_is_no_other_name() -> None:
     assert role_group("nurse\n") != role_group("nurse")
     assert "\n" not in role_group("nurse\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "everyone",
+        "user.5",
+        "role.admin",
+        "admin\n",
+        "realtime.log",
+        "realtime.presence",
+        "control",
+        "watchers.receipts",
+        "watchers.statistics",
+        "permission.surgeries.view_surgery",
+        "user-hash.5",
+    ],
+)
+def test_no_name_of_a_role_is_the_group_of_anything_else(name: str) -> None:
+    others = {
+        EVERYONE,
+        RECEIPT_WATCHERS,
+        STATISTICS_WATCHERS,
+        PRESENCE_WATCHERS,
+        LOG_GROUP,
+        PRESENCE_GROUP,
+        user_group(5),
+        role_group("admin"),
+        permission_group("surgeries.view_surgery"),
+    }
+
+    groups = Audience(roles=[name]).groups | groups_of("9", [name]) - {EVERYONE, user_group("9")}
+
+    assert groups.isdisjoint(others)
+    assert len(groups) == 1
+
+
+def test_no_message_is_addressed_to_who_holds_a_permission() -> None:
+    assert addressed(["everyone", permission_group("a.b")]) == {"everyone"}
+    assert permission_in(permission_group("a.view_b")) == "a.view_b"

@@ -33,13 +33,13 @@ class Shelf:
         self.epochs: set[str] = set()
         self.calls = 0
 
-    def acknowledge(self, claims: Collection[Claim], *, epoch: str) -> Outcome:
+    def acknowledge(self, claims: Collection[Claim], *, epoch: str, sees: Any) -> Outcome:
         self._called()
         self.epochs.add(epoch)
         self.acknowledged += claims
         return self._outcome(claims)
 
-    def deliver(self, claims: Collection[Claim], *, epoch: str) -> Outcome:
+    def deliver(self, claims: Collection[Claim], *, epoch: str, sees: Any) -> Outcome:
         self._called()
         self.epochs.add(epoch)
         self.delivered += claims
@@ -293,7 +293,7 @@ async def test_what_could_not_be_written_is_dropped_with_the_log_it_was_of(
 ) -> None:
     writing, may_fail = threading.Event(), threading.Event()
 
-    def fail(claims: Collection[Claim], *, epoch: str) -> Outcome:
+    def fail(claims: Collection[Claim], *, epoch: str, sees: Any) -> Outcome:
         writing.set()
         assert may_fail.wait(5)
         monkeypatch.setattr(receipts, "deliver", shelf.deliver)

@@ -77,7 +77,7 @@ SEED: dict[str, dict[str, Any]] = {
 # What the protocol adds to them.
 ADDED: dict[str, dict[str, Any]] = {
     "schedule_update": {"model": None, "previous": {}},
-    "optimization_progress": {"metrics": {}},
+    "optimization_progress": {"metrics": {}, "reason": None},
     "conflict_notification": {"model": None, "status": "open"},
     "user_presence": {"active_schedule_date": None},
     "emergency_alert": {"ack_required": True, "escalation": 0},

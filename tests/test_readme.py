@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_realtime import checks, close_codes, conf, deployment
+from scheduler_realtime import checks, close_codes, conf, deployment, entitlement
 from scheduler_realtime.api import urls
 from scheduler_realtime.management import commands
 from tests.harness.child import REPOSITORY
@@ -176,6 +176,28 @@ def test_a_message_type_of_that_hosts_own_is_sent_and_protected(host: Path) -> N
     run(host, "-c", OWN_TYPE + example + OWN_TYPE_HEARD)
 
 
+TRACKED = """
+import types
+from scheduler_realtime.models import OptimizationRun
+
+planner = User.objects.create_user("optimiser")
+engine = types.SimpleNamespace(step=lambda: 1.5, swaps=2, plan=None)
+try:
+    plan_the_day(engine, planner)
+except OptimizationFailed:
+    print(OptimizationRun.objects.get().status, OptimizationRun.objects.get().reason)
+"""
+
+
+def test_an_optimisation_in_that_host_is_told_as_the_readme_has_it(host: Path) -> None:
+    example = next(text for _, text in PYTHON if "track_optimization" in text)
+    setup = "import django\ndjango.setup()\nfrom django.contrib.auth.models import User\n"
+
+    said = run(host, "-c", setup + example + TRACKED)
+
+    assert said.strip() == "failed No plan fits into this day."
+
+
 def test_the_asgi_application_of_that_host_loads(host: Path) -> None:
     said = run(host, "-c", "from yourproject.asgi import application; print(type(application))")
 
@@ -235,7 +257,7 @@ def test_every_close_code_is_in_the_readme() -> None:
 
 
 def test_every_check_is_in_the_readme() -> None:
-    source = "".join(Path(room.__file__).read_text() for room in (checks, deployment))
+    source = "".join(Path(room.__file__).read_text() for room in (checks, deployment, entitlement))
     known = set(re.findall(r"scheduler_realtime\.([EW]\d{3})\"", source))
 
     documented = set(re.findall(r"\b([EW]\d{3})\b", README))

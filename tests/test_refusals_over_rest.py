@@ -208,7 +208,10 @@ def test_receivers_and_ends_that_cannot_be_are_named(
     assert said in str(read(answer)[field])
 
 
-@pytest.mark.parametrize("name", ["nonsense", "user_presence", "receipt_update", "resync", "error"])
+@pytest.mark.parametrize(
+    "name",
+    ["nonsense", "user_presence", "receipt_update", "statistics", "resync", "control", "error"],
+)
 def test_a_type_that_nobody_may_send_is_refused(name: str, place: Callable[[Call], str]) -> None:
     answer = ask("POST", place(SENDING[0]), who=holder(SENDING[0]), body=NOTE | {"type": name})
 

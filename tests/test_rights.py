@@ -17,7 +17,7 @@ from scheduler_realtime import watch as watches
 from scheduler_realtime.claims import Claims
 from scheduler_realtime.identity import Identity
 from tests.harness.house import House, Seat, identity, row
-from tests.harness.line import until
+from tests.harness.line import Line, until
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -78,6 +78,31 @@ async def test_who_lost_a_role_hears_nothing_of_it_from_the_order_on(
 
     assert heard_meanwhile == []
     assert seat.positions == [5]
+
+
+async def test_who_still_catches_up_hears_nothing_either(house: House, registry: Registry) -> None:
+    who = identity()
+    registry.answer = lambda claims: replace(who, groups=frozenset({"everyone", "user.1"}))
+    registry.may_answer.clear()
+    house.publish_more(20, groups=["role.nurse"])
+    house.publish_more(1)
+    await house.told()
+    line = Line()
+    line.stall()
+    seat = await house.join(line, query=f"since=0&epoch={house.epoch}", who=who)
+    await until(lambda: seat.connection.position)  # as far as the mailbox has room
+
+    order(house, [1])
+    await until(lambda: registry.asked)
+    line.read_on()
+    await until(lambda: line.texts)
+    await asyncio.sleep(0)
+    promised = house.hub.road.promised(seat.connection)
+    registry.may_answer.set()
+    await until(lambda: 21 in seat.positions)
+
+    assert promised < 10
+    assert len(seat.positions) < 10  # what had been put into the mailbox before
 
 
 async def test_a_socket_in_doubt_is_in_no_group_and_is_promised_nothing(

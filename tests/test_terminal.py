@@ -47,6 +47,12 @@ def test_a_line_says_where_when_what_by_whom_to_whom() -> None:
     ]
 
 
+def test_a_line_says_which_permission_they_hold() -> None:
+    message = replace(row(812, title="t", message="m"), needs=frozenset({"permission.a.view_b"}))
+
+    assert " > everyone with a.view_b " in terminal.line(message, is_cleared=True)
+
+
 @pytest.mark.parametrize(
     ("type_", "data", "words"),
     [

@@ -66,7 +66,10 @@ class Surgery(models.Model):
             models.Index(fields=["room", "start_time"], name="surgery_room_start"),
             models.Index(fields=["start_time", "end_time"], name="surgery_start_end"),
         ]
-        permissions = [("view_patient_details", "Can see who the patient is, and the notes")]
+        permissions = [
+            ("view_patient_details", "Can see who the patient is, and the notes"),
+            ("optimize_day", "Can have a day optimised"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.surgery_type}, {timezone.localtime(self.start_time):%Y-%m-%d %H:%M}"

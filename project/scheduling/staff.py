@@ -14,6 +14,8 @@ READ = ["scheduling.view_surgery", "scheduling.view_operatingroom"]
 PATIENTS = ["scheduling.view_patient_details", "scheduler_realtime.view_patient_details"]
 CHANGE = ["scheduling.change_surgery"]
 SCHEDULE = ["scheduling.add_surgery", *CHANGE, "scheduling.delete_surgery"]
+# To start an optimisation is the host's to permit, to stop one the addon's.
+OPTIMIZE = ["scheduling.optimize_day", "scheduler_realtime.cancel_optimization"]
 BROADCAST = ["scheduler_realtime.broadcast_message"]
 
 
@@ -41,8 +43,8 @@ LOGINS = [
     Login(
         username="scheduler",
         full_name="Jonas Reiter",
-        may="plan surgeries and broadcast messages",
-        permissions=[*READ, *PATIENTS, *SCHEDULE, *BROADCAST],
+        may="plan and optimise surgeries, and broadcast messages",
+        permissions=[*READ, *PATIENTS, *SCHEDULE, *OPTIMIZE, *BROADCAST],
     ),
     Login(
         username="nurse",

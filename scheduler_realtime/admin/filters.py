@@ -14,10 +14,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import clock, lists, living
-from scheduler_realtime.audience import role_group
+from scheduler_realtime.audience import addressed, permission_group, role_group
 from scheduler_realtime.identity import identity_of
 from scheduler_realtime.members import active_users, known_roles
 from scheduler_realtime.messages import RESYNC, TYPES
+from scheduler_realtime.registry import permissions
 
 PAGES: Final = 20
 """Pages to choose from: those with the most people on them."""
@@ -164,7 +165,10 @@ class HeardByFilter(UserFilter):
 
     def of(self, queryset: QuerySet[Any], user: Any) -> QuerySet[Any]:
         """Those that are for the user, as the user's roles are now."""
-        return queryset.filter(lists.having_any("groups", identity_of(user).groups))
+        groups = identity_of(user).groups
+        missing = [name for name in map(permission_group, permissions()) if name not in groups]
+        heard = queryset.filter(lists.having_any("groups", addressed(groups)))
+        return heard.exclude(lists.having_any("needs", missing)) if missing else heard
 
 
 class NodeFilter(admin.SimpleListFilter):

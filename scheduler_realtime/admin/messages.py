@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from scheduler_realtime import log
+from scheduler_realtime.conf import conf
 from scheduler_realtime.messages import CONTROL
 from scheduler_realtime.models import Message
 from scheduler_realtime.permissions import CLEARANCE, WATCHING
@@ -66,13 +67,14 @@ class MessageAdmin(RecordAdmin):
         "written",
         "caused_by",
         "to_all",
+        "needed",
         "left",
         "ack_required",
         "expires",
         "payload",
         "withheld",
     )
-    optional = ("left", "expires", "withheld")
+    optional = ("needed", "left", "expires", "withheld")
 
     def get_urls(self) -> list[URLPattern]:
         """With the search for people of the form that sends."""
@@ -109,7 +111,8 @@ class MessageAdmin(RecordAdmin):
         """
         if not search_term:
             return queryset, False
-        readable = Q() if _is_cleared(request) else Q(protected=dumps([]))
+        withheld = Q(type__in=list(conf().PROTECTED_FIELDS))
+        readable = Q() if _is_cleared(request) else Q(protected=dumps([])) & ~withheld
         found = Q(readable)
         for word in search_term.split():
             found &= Q(body__icontains=dumps(word)[1:-1])
@@ -170,6 +173,11 @@ class MessageAdmin(RecordAdmin):
     def to_all(self, message: Any) -> str:
         """Whom, of fewer messages more."""
         return str(message.told.audience(_NAMED_ON_ITS_PAGE))
+
+    @admin.display(description=_("of them, holders of"))
+    def needed(self, message: Any) -> str:
+        """The permissions that whoever hears it holds."""
+        return str(message.told.needed)
 
     @admin.display(description=_("told only that it is gone"))
     def left(self, message: Any) -> str:

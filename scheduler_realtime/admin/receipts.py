@@ -11,8 +11,8 @@ from django.core.paginator import Page, Paginator
 from django.utils.translation import gettext as _
 
 from scheduler_realtime import log
+from scheduler_realtime.judging import audience_of
 from scheduler_realtime.log import Filed
-from scheduler_realtime.members import members_of
 from scheduler_realtime.models import Position, Receipt
 
 from .people import names_of
@@ -88,7 +88,7 @@ def standings_of(message: Filed) -> Standings:
         for user_id, delivered, acknowledged in rows
     }
     beyond = frozenset() if message.ack_required else _beyond(message)
-    for user_id in members_of(message.groups) - found.keys():
+    for user_id in audience_of(message) - found.keys():
         found[user_id] = Standing(user_id=user_id, has_it=user_id in beyond)
     everybody = sorted(
         found.values(),

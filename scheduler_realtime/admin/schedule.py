@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_realtime.messages import ConflictNotification, OptimizationProgress
+from scheduler_realtime import standing
+from scheduler_realtime.messages import FINAL, ConflictNotification, OptimizationProgress
 from scheduler_realtime.models import Conflict, OptimizationRun
+from scheduler_realtime.permissions import CLEARANCE
 
 from .filters import Choices
 from .people import Directory
-from .records import RecordAdmin, brief, listed, moment, narrow, over, parsed, pretty
+from .records import RecordAdmin, RecordList, brief, listed, moment, narrow, over, parsed, pretty
 
 
 class _ChoiceFilter(admin.SimpleListFilter):
@@ -63,8 +66,47 @@ class RunStatusFilter(_ChoiceFilter):
         return _choices(OptimizationProgress, "status")
 
 
+class StandingList(RecordList):
+    """A page of conflicts or runs, without what the reader may not see."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django does."""
+        super().get_results(request)
+        self.result_list = [_shown(each, request) for each in self.result_list]
+
+
+class StandingAdmin(RecordAdmin):
+    """What conflicts and runs have in common: protected fields are neither shown nor searched."""
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those that the reader may read: a search in another would tell it, letter by letter."""
+        hidden = standing.withheld(self.model, is_cleared=_is_cleared(request))
+        return tuple(name for name in self.search_fields if name not in hidden)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Those of the filters, for the same reason."""
+        return lookup in {getattr(each, "parameter_name", "") for each in self.list_filter}
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """One of them, without what the reader may not see."""
+        found = super().get_object(request, *args, **kwargs)
+        return None if found is None else _shown(found, request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Likewise."""
+        return StandingList
+
+
+def _is_cleared(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(CLEARANCE))
+
+
+def _shown(row: Any, request: HttpRequest) -> Any:
+    return standing.redacted(row, is_cleared=_is_cleared(request))
+
+
 @admin.register(Conflict)
-class ConflictAdmin(RecordAdmin):
+class ConflictAdmin(StandingAdmin):
     """Conflicts, open and resolved."""
 
     list_display = ("named", "state", "severity", "about", "days", "opened")
@@ -148,7 +190,7 @@ class ConflictAdmin(RecordAdmin):
 
 
 @admin.register(OptimizationRun)
-class OptimizationRunAdmin(RecordAdmin):
+class OptimizationRunAdmin(StandingAdmin):
     """Optimisations, running and ended."""
 
     list_display = ("optimization_id", "state", "progress", "best_score", "started", "updated")
@@ -158,6 +200,7 @@ class OptimizationRunAdmin(RecordAdmin):
     fields = readonly_fields = (
         "optimization_id",
         "status",
+        "why",
         "progress",
         "current_iteration",
         "total_iterations",
@@ -169,14 +212,21 @@ class OptimizationRunAdmin(RecordAdmin):
         "started_when",
         "updated_when",
         "cancel_asked",
+        "heard_of_until",
         "known_to",
     )
-    optional = ("took", "started_by", "cancel_asked")
+    optional = ("why", "took", "started_by", "cancel_asked", "heard_of_until")
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, run: OptimizationRun) -> str:
-        """How it stands; whether it was asked to end."""
-        return over(run.status, gettext("cancel asked") if run.cancel_asked_at else "")
+        """How it stands; while it runs, whether it was asked to end."""
+        is_awaited = run.cancel_asked_at is not None and run.status not in FINAL
+        return over(run.status, gettext("cancel asked") if is_awaited else "")
+
+    @admin.display(description=_("reason"))
+    def why(self, run: OptimizationRun) -> str:
+        """Why it failed, in words for a screen."""
+        return run.reason or ""
 
     @admin.display(description=_("progress"), ordering="progress_percentage")
     def progress(self, run: OptimizationRun) -> str:
@@ -222,6 +272,11 @@ class OptimizationRunAdmin(RecordAdmin):
     def cancel_asked(self, run: OptimizationRun) -> str:
         """When, in full."""
         return moment(run.cancel_asked_at)
+
+    @admin.display(description=_("fails unless heard of until"))
+    def heard_of_until(self, run: OptimizationRun) -> str:
+        """When its lease ends, in full; of a run that was told by hand nobody knows."""
+        return moment(run.lease_until)
 
     @admin.display(description=_("known to"))
     def known_to(self, run: OptimizationRun) -> str:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
 from scheduler_realtime import log
-from scheduler_realtime.messages import SystemNotification
+from scheduler_realtime.messages import SystemNotification, protected_by_setting
 from scheduler_realtime.models import Message
 from scheduler_realtime.permissions import BROADCASTING
 from scheduler_realtime.publishing import publish
@@ -147,7 +147,7 @@ class Sender:
                 user_id=user.pk,
                 content_type=get_content_type_for_model(message),
                 object_id=str(message.pk),
-                object_repr=said["title"],
+                object_repr=_named(message, said["title"]),
                 action_flag=ADDITION,
                 change_message=ngettext(
                     "Sent to %(count)d person.", "Sent to %(count)d people.", count
@@ -166,6 +166,12 @@ class Sender:
         self._admin.message_user(self._request, format_html(told, message=shown, **facts), level)
         page = "scheduler_realtime_message_changelist" if may_see else "index"
         return HttpResponseRedirect(reverse(f"{site}:{page}"))
+
+
+def _named(message: Message, title: str) -> str:
+    """The title, where everybody may read it who may read what administrators did."""
+    is_open = "title" not in protected_by_setting(SystemNotification.type)
+    return title if is_open else str(message)
 
 
 def _reach(receivers: Collection[Any]) -> str:

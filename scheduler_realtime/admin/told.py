@@ -12,7 +12,9 @@ from typing import Any, Final
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from scheduler_realtime.audience import permission_in
 from scheduler_realtime.frames import redacted
+from scheduler_realtime.messages import protected_by_setting
 from scheduler_realtime.models import Message
 
 from .people import Directory, in_order
@@ -36,12 +38,14 @@ class Told:
     @cached_property
     def data(self) -> dict[str, Any]:
         """The payload, as far as it may be shown."""
-        return redacted(json.loads(self.message.body), frozenset(self.withheld))
+        body = json.loads(self.message.body)
+        return redacted(self.message.type, body, frozenset(self.withheld))
 
     @property
     def withheld(self) -> list[str]:
         """The names of what is left out."""
-        return [] if self.is_cleared else sorted(json.loads(self.message.protected))
+        own = {*json.loads(self.message.protected), *protected_by_setting(self.message.type)}
+        return [] if self.is_cleared else sorted(own)
 
     @property
     def actor(self) -> str:
@@ -55,6 +59,11 @@ class Told:
     def left(self, most: int = NAMED) -> str:
         """Who hears only that the object left their sight."""
         return self.directory.audience(json.loads(self.message.left_groups), most=most)
+
+    @property
+    def needed(self) -> str:
+        """The permissions that whoever hears it holds."""
+        return ", ".join(map(permission_in, json.loads(self.message.needs)))
 
     @property
     def text(self) -> str:

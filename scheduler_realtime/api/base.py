@@ -6,10 +6,11 @@ import io
 from collections.abc import Mapping
 from typing import IO, Any, ClassVar, Final
 
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
@@ -20,6 +21,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ViewSet
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from scheduler_realtime.discretion import forget_values
 from scheduler_realtime.schemas import RealtimeSchema
 
 from .pages import RealtimePagination
@@ -91,6 +93,12 @@ class RealtimeViewSet(ViewSet):
         if request.method not in SAFE_METHODS:
             request.data  # noqa: B018 - reading it is what raises
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """As DRF's. What nobody expected is raised without the values it happened to."""
+        if not isinstance(exc, APIException | Http404 | PermissionDenied):
+            forget_values(exc)
+        return super().handle_exception(exc)
+
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
@@ -112,5 +120,9 @@ class RealtimeListViewSet(RealtimeViewSet, GenericViewSet):
 
     def page_of(self, rows: Any) -> Response:
         """A page of these rows, as far as the request's filters let them through."""
-        page = self.paginate_queryset(self.filter_queryset(rows))
+        page = self.visible(self.paginate_queryset(self.filter_queryset(rows)))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def visible(self, page: Any) -> Any:
+        """Those of a page's rows that the caller may see, as far as the caller may."""
+        return page

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from scheduler_realtime import registry
 from scheduler_realtime.clean_text import cleaned
 from scheduler_realtime.exceptions import InvalidMessage
+from scheduler_realtime.frames import redacted
 from scheduler_realtime.messages import (
     TYPES,
     EmergencyAlert,
@@ -26,9 +27,10 @@ from scheduler_realtime.messages import (
     SystemNotification,
     envelope,
     faults_in,
+    protected_by_setting,
 )
 from scheduler_realtime.models import Message
-from scheduler_realtime.permissions import ALERTING, BROADCASTING
+from scheduler_realtime.permissions import ALERTING, BROADCASTING, CLEARANCE
 from scheduler_realtime.publishing import publish
 from scheduler_realtime.schemas import SENT, described
 from scheduler_realtime.wire import plain
@@ -118,7 +120,7 @@ def _sent(
         message = publish(payload, user_id=actor, protected=_protected(payload), **facts)
     except InvalidMessage as error:
         raise ValidationError({error.path: [error.reason]}) from None
-    return Response(_envelope(payload, message, actor), status=HTTP_201_CREATED)
+    return Response(_envelope(request, payload, message, actor), status=HTTP_201_CREATED)
 
 
 def _protected(payload: Payload) -> frozenset[str]:
@@ -128,11 +130,20 @@ def _protected(payload: Payload) -> frozenset[str]:
     return registry.protected_names(payload.model)
 
 
-def _envelope(payload: Payload, message: Message | None, user_id: Any) -> dict[str, Any]:
-    """As a socket will have it, but without the position that a relay has still to give."""
+def _envelope(
+    request: Request, payload: Payload, message: Message | None, user_id: Any
+) -> dict[str, Any]:
+    """As a socket of the sender will have it, but without the position a relay has still to give.
+
+    Answers are kept and logged on their way more often than what was asked.
+    """
+    data = json.loads(message.body) if message else cleaned(plain(payload.model_dump()))
+    if not holds(request.user, CLEARANCE):
+        own = payload.protected | _protected(payload) | protected_by_setting(payload.type)
+        data = redacted(payload.type, data, own)
     frame = envelope(
         payload.type,
-        json.loads(message.body) if message else cleaned(plain(payload.model_dump())),
+        data,
         timestamp=message.created_at if message else timezone.now(),
         key=str(message.key) if message else None,
         user_id=user_id,

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from scheduler_realtime import deliveries, history, log, receipts
 from scheduler_realtime.identity import identity_of
+from scheduler_realtime.judging import Jury
 from scheduler_realtime.permissions import WATCHING
 from scheduler_realtime.receipts import Claim
 from scheduler_realtime.recipients import recipients_of
@@ -87,7 +88,7 @@ class MessageViewSet(RealtimeViewSet):
         user = identity_of(request.user)
         position = _position(pk)
         claim = Claim(user_id=user.user_id, groups=user.groups, positions=frozenset({position}))
-        outcome = receipts.acknowledge([claim])
+        outcome = receipts.acknowledge([claim], sees=Jury().sees)
         if position not in outcome.taken[claim]:
             raise Http404
         deliveries.announce(outcome, "acknowledged")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -16,15 +15,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_202_ACCEPTED, HTTP_409_CONFLICT
 
-from scheduler_realtime import clock, log, orders, standing
+from scheduler_realtime import orders, standing
+from scheduler_realtime.exceptions import OptimizationEnded, OptimizationUnknown
 from scheduler_realtime.frames import user_id_of
 from scheduler_realtime.identity import identity_of
-from scheduler_realtime.messages import FINAL
 from scheduler_realtime.models import OptimizationRun
+from scheduler_realtime.permissions import CANCELLING, CLEARANCE
 from scheduler_realtime.schemas import REFUSAL, described
-from scheduler_realtime.wire import plain
 
-from .base import Holds, RealtimeListViewSet
+from .base import Holds, RealtimeListViewSet, holds
 from .pages import RealtimePagination
 from .serializers import KeyField, MomentField, TextDictField
 
@@ -40,7 +39,7 @@ _RUN = OpenApiParameter(
 class MayCancel(Holds):
     """Holders of `scheduler_realtime.cancel_optimization`."""
 
-    permission = "scheduler_realtime.cancel_optimization"
+    permission = CANCELLING
 
 
 class HasEnded(APIException):
@@ -60,7 +59,7 @@ class ActorField(KeyField):
 
 
 class OptimizationSerializer(serializers.Serializer):
-    """A run, as `optimization_progress` told its first or its final state."""
+    """A run with its figures of the last second or so; told by hand, with those of its first state."""
 
     optimization_id = serializers.CharField()
     user_id = ActorField(source="actor", allow_null=True)
@@ -72,6 +71,7 @@ class OptimizationSerializer(serializers.Serializer):
     best_score = serializers.FloatField(allow_null=True)
     time_elapsed = serializers.FloatField(allow_null=True)
     metrics = TextDictField()
+    reason = serializers.CharField(allow_null=True)
     started_at = MomentField()
     updated_at = MomentField()
     cancel_asked_at = MomentField(allow_null=True)
@@ -96,6 +96,14 @@ class OptimizationViewSet(RealtimeListViewSet):
         """Runs now and recently, the one that was started last first."""
         return super().list(request)
 
+    def visible(self, page: Any) -> Any:
+        """Without what is protected from the caller."""
+        return [standing.redacted(each, is_cleared=self._is_cleared) for each in page]
+
+    @property
+    def _is_cleared(self) -> bool:
+        return holds(self.request.user, CLEARANCE)
+
     def get_queryset(self) -> QuerySet[OptimizationRun]:
         """By what the caller is now."""
         return standing.seen_by(identity_of(self.request.user).groups, standing.runs())
@@ -112,20 +120,12 @@ class OptimizationViewSet(RealtimeListViewSet):
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated, MayCancel])
     def cancel(self, request: Request, pk: str) -> Response:
         """Ask for a run to be stopped. Asked again, it is asked for again."""
-        with transaction.atomic(using=log.database()):
-            run = self._locked(pk)
-            if run.status in FINAL:
-                raise HasEnded
-            run.cancel_asked_at = run.cancel_asked_at or clock.now()
-            run.save(using=log.database(), update_fields=["cancel_asked_at"])
-            orders.cancel(run.optimization_id, plain(request.user.pk))
-        return Response(self.get_serializer(run).data, status=HTTP_202_ACCEPTED)
-
-    def _locked(self, optimization_id: str) -> OptimizationRun:
-        rows = self.get_queryset().select_for_update()
-        # PostgreSQL compares nothing with NUL.
-        known = "\x00" not in optimization_id
-        run = rows.filter(optimization_id=optimization_id).first() if known else None
-        if run is None:
-            raise Http404
-        return run
+        caller = identity_of(request.user)
+        try:
+            run = orders.cancel(pk, user_id=caller.user_id, groups=caller.groups)
+        except OptimizationUnknown:
+            raise Http404 from None
+        except OptimizationEnded:
+            raise HasEnded from None
+        shown = standing.redacted(run, is_cleared=self._is_cleared)
+        return Response(self.get_serializer(shown).data, status=HTTP_202_ACCEPTED)

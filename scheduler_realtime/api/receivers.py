@@ -12,16 +12,13 @@ from rest_framework import serializers
 
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.members import unknown_roles, unknown_users
-from scheduler_realtime.messages import TYPES, ReceiptUpdate, Statistics, UserPresence
+from scheduler_realtime.messages import OURS, TYPES
 from scheduler_realtime.wire import plain
 
 from .serializers import KeyField
 
 MOST: Final = 10_000
 """Receivers by name: whoever has more means a role, or everyone."""
-
-OURS: Final = frozenset({UserPresence.type, ReceiptUpdate.type, Statistics.type})
-"""Types that say what only the server can know: nobody else may send them."""
 
 
 class ReceiversSerializer(serializers.Serializer):
@@ -58,7 +55,10 @@ class ReceiversSerializer(serializers.Serializer):
 class BroadcastSerializer(ReceiversSerializer):
     """The body of `POST broadcast`; `data` is checked by the model of its type."""
 
-    type = serializers.ChoiceField(choices=())
+    # What stands there instead may be anything: a refusal does not repeat it.
+    type = serializers.ChoiceField(
+        choices=(), error_messages={"invalid_choice": "There is no such type."}
+    )
     data = serializers.DictField()  # type: ignore[assignment]  # the protocol's name for it
     user_id = KeyField(allow_null=True, default=None)
 

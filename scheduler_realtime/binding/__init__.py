@@ -4,6 +4,7 @@ from .failures import report_failure
 from .narrowing import Narrowing
 from .paths import Path, cleaned, keys_along, value_at
 from .schedule import ScheduleBinding
+from .snapshots import Snapshot, restored, snapshot
 from .times import Interval, day_of
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "Narrowing",
     "Path",
     "ScheduleBinding",
+    "Snapshot",
     "cleaned",
     "day_of",
     "keys_along",
     "report_failure",
+    "restored",
+    "snapshot",
     "value_at",
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from scheduler_realtime.audience import Audience
+from scheduler_realtime.audience import Audience, permission_group
 
 from . import paths, times
 from .paths import Column, Path
@@ -41,6 +41,8 @@ class ScheduleBinding:
     """Fields left out for those without `scheduler_realtime.view_patient_details`."""
     depends_on: ClassVar[Sequence[Path]] = ()
     """Fields of related models: a change there is a change here."""
+    permission: ClassVar[str | None] = None
+    """What whoever hears of it must hold beside being in the audience: `app_label.codename`."""
 
     patient: ClassVar[Path | None] = None
     """Who is operated on, and cannot be in two places either. What equals is the same patient."""
@@ -66,6 +68,17 @@ class ScheduleBinding:
         """
         return Audience()
 
+    def may_see(self, user: Any, instance: Any) -> bool:
+        """Whether a user in the audience, who holds the permission, may know of this object.
+
+        Override it only where neither says so: it is asked for each user and message, in a thread
+        of the server, when the message is handed over. The object is one of its own, with the
+        columns as they were then; what it relates to is read as it is now. It is asked for the
+        object as it was before a change, too: who may not see it any more is told that it left.
+        Where it raises, that user is told to read the data afresh instead.
+        """
+        return True
+
     # What the rest of the package asks.
 
     def rows(self, using: str) -> models.QuerySet[Any]:
@@ -79,6 +92,16 @@ class ScheduleBinding:
             return tuple(self.model._meta.concrete_fields)
         columns = (column for name in self.tracked for column in paths.columns_of(self.model, name))
         return tuple(dict.fromkeys(columns))
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The groups of permissions that whoever hears of an object must be in."""
+        return frozenset([permission_group(self.permission)] if self.permission else [])
+
+    @cached_property
+    def is_judge(self) -> bool:
+        """Whether `may_see` is to be asked."""
+        return self._overrides("may_see")
 
     @cached_property
     def runs_host_code(self) -> bool:

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from django.db import models, transaction
 
-from scheduler_realtime import log
+from scheduler_realtime import log, subjects
 from scheduler_realtime.actor import current_actor
-from scheduler_realtime.binding import ScheduleBinding, report_failure
+from scheduler_realtime.binding import ScheduleBinding, report_failure, snapshot
 from scheduler_realtime.clean_text import cut
+from scheduler_realtime.discretion import discreet
 from scheduler_realtime.exceptions import InvalidMessage
 from scheduler_realtime.messages import ScheduleUpdate
+from scheduler_realtime.subjects import Subject, known_to
 from scheduler_realtime.wire import dumps, plain
 
 from .pictures import Picture, picture
@@ -30,6 +32,7 @@ Extra = tuple[str, Any, Any]
 """A name with its old and its new value, which no column of the model holds."""
 
 
+@discreet
 def record(
     binding: ScheduleBinding, changes: Iterable[Change], *, using: str, extra: Extra | None = None
 ) -> None:
@@ -123,7 +126,10 @@ def _draft(
     if extra is not None:
         changes[extra[0]], previous[extra[0]] = plain(extra[2]), plain(extra[1])
     known = before.groups if before is not None else frozenset()
-    if before is not None and after is not None and not changes and known == after.groups:
+    subject = _subject(binding, before, after) if binding.is_judge else None
+    is_same = before is not None and after is not None and known == after.groups
+    # What `may_see` looks at need not be tracked.
+    if is_same and not (changes or (subject is not None and subjects.is_changed(subject))):
         return None
     action = "create" if before is None else "delete" if after is None else "update"
     data = _data(binding, action, shown) | {"changes": changes, "previous": previous}
@@ -135,7 +141,18 @@ def _draft(
         protected=binding.protected_names,
         scope=_scope(data, [each for each in (before, after) if each is not None]),
         actor=current_actor(),
+        needs=binding.needs,
+        subject="" if subject is None else subjects.text_of(subject),
     )
+
+
+def _subject(binding: ScheduleBinding, before: Picture | None, after: Picture | None) -> Subject:
+    """The object for `may_see`, as it is and as it was."""
+    seen = [each for each in (after, before) if each is not None]
+    subject = {"of": binding.label} | dict(
+        zip(("now", "before"), (snapshot(each.row) for each in seen), strict=False)
+    )
+    return known_to(subject, seen[-1].groups, seen[0].groups)
 
 
 def _data(binding: ScheduleBinding, action: str, shown: Picture) -> dict[str, Any]:

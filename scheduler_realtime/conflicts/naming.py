@@ -45,7 +45,7 @@ def shows_time(binding: ScheduleBinding) -> bool:
 
 
 def room_names(binding: ScheduleBinding, keys: Collection[Any]) -> dict[Any, str]:
-    """How people call these rooms: as their model prints them, unless anything of it is protected.
+    """How people call these rooms: as their model prints them, unless that is not for everyone.
 
     One query, where rooms are a model.
     """
@@ -54,7 +54,9 @@ def room_names(binding: ScheduleBinding, keys: Collection[Any]) -> dict[Any, str
     if model is None:
         return {key: str(key)[:_NAME] for key in keys}
     own = registry.binding_for(model)
-    if own is not None and own.protected_names:
+    if own is not None and (
+        own.protected_names or own.narrows_audience or own.needs or own.is_judge
+    ):
         return {}
     rooms = models.QuerySet(model, using=log.database()).filter(pk__in=list(keys))
     return {plain(room.pk): str(room)[:_NAME] for room in rooms}

@@ -6,6 +6,7 @@ from .positions import Given, sequence
 from .reading import (
     MOST,
     PAGE,
+    Addressed,
     Page,
     Row,
     State,
@@ -24,6 +25,7 @@ __all__ = [
     "BATCH",
     "MOST",
     "PAGE",
+    "Addressed",
     "Bounds",
     "Draft",
     "Filed",

@@ -72,7 +72,15 @@ def _unexpired() -> models.Q:
 def filed(messages: models.QuerySet[Message]) -> tuple[Filed, ...]:
     """Messages that have a position, in the order of the query."""
     columns = messages.values_list(
-        "pk", "position", "type", "actor", "ack_required", "groups", "left_groups"
+        "pk",
+        "position",
+        "type",
+        "actor",
+        "ack_required",
+        "groups",
+        "left_groups",
+        "needs",
+        "subject",
     )
     return tuple(
         Filed(
@@ -83,6 +91,8 @@ def filed(messages: models.QuerySet[Message]) -> tuple[Filed, ...]:
             ack_required=ack_required,
             groups=frozenset(json.loads(groups)),
             left_groups=frozenset(json.loads(left_groups)),
+            needs=frozenset(json.loads(needs)),
+            subject=subject,
         )
-        for key, position, type_, actor, ack_required, groups, left_groups in columns
+        for key, position, type_, actor, ack_required, groups, left_groups, needs, subject in columns
     )

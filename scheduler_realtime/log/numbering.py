@@ -16,7 +16,7 @@ DELETE_BATCH: Final = 500
 
 _PLAIN: Final = ("id", "position")
 _TOUCHED: Final = (*_PLAIN, "body")
-_REWRITTEN: Final = (*_TOUCHED, "groups", "left_groups", "scope")
+_REWRITTEN: Final = (*_TOUCHED, "groups", "left_groups", "scope", "subject")
 
 
 def number(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int) -> None:
@@ -24,7 +24,7 @@ def number(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int)
     plain, touched, rewritten = [], [], []
     for position, entry in enumerate(kept, start=head + 1):
         if entry.rewritten:
-            texts = (entry.body, entry.groups, entry.left_groups, entry.scope_text)
+            texts = (entry.body, entry.groups, entry.left_groups, entry.scope_text, entry.subject)
             rewritten.append((entry.id, position, *texts))
         elif entry.touched:
             touched.append((entry.id, position, entry.body))

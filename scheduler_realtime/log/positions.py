@@ -33,6 +33,8 @@ _WAITING_COLUMNS: Final = (
     "left_groups",
     "protected",
     "scope",
+    "needs",
+    "subject",
 )
 
 

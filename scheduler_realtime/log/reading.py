@@ -14,8 +14,9 @@ from typing import Any, Final
 from django.db import connections, router
 
 from scheduler_realtime import clock
+from scheduler_realtime.audience import addressed
 from scheduler_realtime.exceptions import HistoryGap
-from scheduler_realtime.messages import EmergencyAlert
+from scheduler_realtime.messages import EmergencyAlert, protected_by_setting
 from scheduler_realtime.models import Log, Message
 from scheduler_realtime.wire import dumps
 
@@ -41,9 +42,13 @@ READ: Final = (
     "left_groups",
     "protected",
     "scope",
+    "needs",
+    "subject",
 )
 """The columns of a message that readers want, as `row_of` takes them."""
 
+
+_NO_NEEDS: Final[frozenset[str]] = frozenset()
 
 _FIND: Final = {"postgresql": "STRPOS"}
 """By vendor, the function that finds a text in another, case by case."""
@@ -61,13 +66,24 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Addressed:
-    """What every reading of a message knows: who hears it, and who only that the object left."""
+    """What every reading of a message knows: who hears it, and who only that the object left.
+
+    Whoever does is in all the groups of `needs` besides, which are permissions. Where there is a
+    `subject`, a binding's `may_see` has the last word: see `judging`.
+    """
 
     groups: frozenset[str]
     left_groups: frozenset[str]
+    needs: frozenset[str] = frozenset()
+    subject: str = ""
 
     def is_for(self, groups: frozenset[str]) -> bool:
-        """Whether somebody in these groups hears of it, be it only that the object left."""
+        """Whether somebody in these groups hears of it, be it only that the object left.
+
+        Where there is a subject: whether `may_see` is to be asked.
+        """
+        if self.needs and not self.needs <= groups:
+            return False
         return not (self.groups.isdisjoint(groups) and self.left_groups.isdisjoint(groups))
 
 
@@ -85,7 +101,14 @@ class Row(Addressed):
     body: str
     protected: frozenset[str]
     scope_text: str
-    texts: dict[tuple[bool, bool], str] = field(default_factory=dict, repr=False)
+    texts: dict[Any, str] = field(default_factory=dict, repr=False)
+    verdicts: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What `judging` found, by who asked: kept with the row, since it goes with it."""
+
+    @property
+    def size(self) -> int:
+        """Characters it holds in memory, about, before anything is encoded of it."""
+        return len(self.body) + len(self.subject)
 
     @cached_property
     def written_at(self) -> float:
@@ -168,7 +191,7 @@ def read_for(
     Raises `HistoryGap` as `read_after` does.
     """
     find = _FIND.get(connections[database()].vendor, "INSTR")
-    quoted = [dumps(name) for name in groups]
+    quoted = [dumps(name) for name in addressed(groups)]
     marks = [f"{find}({name}, %s) > 0" for name in ("groups", "left_groups") for _ in quoted]
     condition = f"position > %s AND position <= %s AND ({' OR '.join(marks)})"
     values: list[str | int] = [position, min(position + span, MOST), *quoted, *quoted]
@@ -236,7 +259,7 @@ def row_of(
     *texts: str,
 ) -> Row:
     """A message as readers have it, of the columns named in `READ`."""
-    body, groups, left_groups, protected, scope_text = texts
+    body, groups, left_groups, protected, scope_text, needs, subject = texts
     return Row(
         position=position,
         key=str(uuid.UUID(str(key))),
@@ -248,8 +271,10 @@ def row_of(
         body=body,
         groups=frozenset(json.loads(groups)),
         left_groups=frozenset(json.loads(left_groups)),
-        protected=frozenset(json.loads(protected)),
+        protected=frozenset(json.loads(protected)) | protected_by_setting(type_),
         scope_text=scope_text,
+        needs=_NO_NEEDS if needs == "[]" else frozenset(json.loads(needs)),
+        subject=subject,
     )
 
 

@@ -37,6 +37,8 @@ class Draft:
     actor: object = None
     ack_required: bool = False
     expires_at: dt.datetime | None = None
+    needs: frozenset[str] = frozenset()
+    subject: str = ""
     key: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -96,6 +98,8 @@ def _columns(draft: Draft, mark: str, connection: Any) -> list[Any]:
         "left_groups": dumps(sorted(draft.left_groups)),
         "protected": dumps(sorted(draft.protected)),
         "scope": dumps(draft.scope),
+        "needs": dumps(sorted(draft.needs)),
+        "subject": draft.subject,
     }
     own = connection.vendor in marks.SQL
     return [values[name] for name in _COLUMNS if not (own and name == "tx")]

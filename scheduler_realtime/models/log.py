@@ -37,7 +37,9 @@ class Message(models.Model):
     `created_at` are JSON texts, written once and handed on as they are: `body` is the payload,
     `groups` who hears it, `left_groups` who hears only that the object left their sight,
     `protected` the names left out for those without the clearance, `scope` what subscribers
-    narrow by and what the relay completes the payload from.
+    narrow by and what the relay completes the payload from, `needs` the groups of the permissions
+    that whoever hears it must hold besides. `subject` is the object as it was, where a binding's
+    `may_see` is to be asked about it, and empty for all other messages.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True)
@@ -53,6 +55,8 @@ class Message(models.Model):
     left_groups = models.TextField(default="[]")
     protected = models.TextField(default="[]")
     scope = models.TextField(default="{}")
+    needs = models.TextField(default="[]", db_default="[]")
+    subject = models.TextField(default="", db_default="")
 
     class Meta:
         verbose_name = _("message")

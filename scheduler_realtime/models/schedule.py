@@ -10,7 +10,7 @@ class Conflict(models.Model):
     """A conflict, from `open` to `resolved`; afterwards for the record.
 
     `affected_surgeries`, `suggested_actions`, `rooms` and `dates` are JSON texts: lists. So is
-    `groups`: who may know.
+    `groups`: who may know. `needs` and `subject` are those of the message that told of it.
     """
 
     conflict_id = models.CharField(max_length=255, unique=True)
@@ -23,6 +23,8 @@ class Conflict(models.Model):
     rooms = models.TextField(default="[]")
     dates = models.TextField(default="[]")
     groups = models.TextField()
+    needs = models.TextField(default="[]", db_default="[]")
+    subject = models.TextField(default="", db_default="")
     status = models.CharField(max_length=16)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
@@ -74,7 +76,11 @@ class Examination(models.Model):
 
 
 class OptimizationRun(models.Model):
-    """An optimisation as it was last told. `metrics` is a JSON text, `groups` who may know."""
+    """An optimisation as it was last told. `metrics` is a JSON text, `groups` who may know.
+
+    `holder` is the tracking of one process, and `lease_until` when that is taken to be dead unless
+    it is heard of again; null once it has ended, and for what is told by hand.
+    """
 
     optimization_id = models.CharField(max_length=255, unique=True)
     actor = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is nobody
@@ -90,6 +96,9 @@ class OptimizationRun(models.Model):
     started_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     cancel_asked_at = models.DateTimeField(null=True)
+    reason = models.TextField(null=True)  # noqa: DJ001 - null is not said
+    holder = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("optimisation run")
@@ -97,7 +106,10 @@ class OptimizationRun(models.Model):
         ordering = ("-started_at", "-id")
         default_permissions = ("view",)
         permissions = (("cancel_optimization", _("Can cancel optimisations")),)
-        indexes = (models.Index(fields=("started_at",), name="realtime_run_started"),)
+        indexes = (
+            models.Index(fields=("started_at",), name="realtime_run_started"),
+            models.Index(fields=("lease_until",), name="realtime_run_lease"),
+        )
 
     def __str__(self) -> str:
         return self.optimization_id

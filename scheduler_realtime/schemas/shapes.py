@@ -16,6 +16,8 @@ from scheduler_realtime.messages import (
     OptimizationProgress,
     Payload,
     ScheduleUpdate,
+    must_have,
+    protected_by_setting,
 )
 
 from . import rewritten
@@ -135,7 +137,10 @@ def _message(kind: type[Payload]) -> Frame:
     found = _definitions(kind, f"{camel}Data", "serialization")
     data = found[f"{camel}Data"]
     # Every key is written, even where the sender left it out; what is protected is taken away.
-    data["required"] = [name for name in kind.model_fields if name not in kind.protected]
+    protected = kind.protected | protected_by_setting(kind.type)
+    data["required"] = [
+        name for name in kind.model_fields if name not in protected or must_have(kind.type, name)
+    ]
     if kind is ScheduleUpdate:
         data["properties"] |= rewritten.KEYS
     properties: Schema = {"user_id": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}
@@ -144,8 +149,12 @@ def _message(kind: type[Payload]) -> Frame:
         properties = _of_the_log(kind) | properties
         required = [] if kind is OptimizationProgress else ["key"]
         required = ["id", *required] if _always_has_a_place(kind) else required
+    elif protected:  # kept in the log where it says any of it
+        properties = _of_the_log(kind) | properties
     frame = _frame(kind.type, f"{camel}Data", properties, required)
     frame["description"] = _doc(kind)
+    if kind is OptimizationProgress:  # the answer to `cancel_optimization`
+        frame["properties"]["ref"] = _REF
     if kind is EmergencyAlert:
         frame["oneOf"] = [{"required": ["id"]}, {"required": ["early"]}]
     name = _frame_name(camel)

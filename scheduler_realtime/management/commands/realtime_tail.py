@@ -163,7 +163,7 @@ def _sieve(options: dict[str, Any]) -> Sieve:
         types=frozenset(options["type"]),
         actors=frozenset(_actors(options["user"])),
         groups=frozenset(map(role_group, words.known_roles(options["role"]))),
-        ears=tuple(identity_of(user).groups for user in words.people(options["to"])),
+        ears=tuple(identity_of(user).listener for user in words.people(options["to"])),
         rooms=frozenset(options["room"]),
         with_orders=options["all"],
     )

@@ -1,7 +1,8 @@
 /** The list of what arrived: which surgery changed, from what to what, and by whom. */
 
 import { ROOM, SURGERY } from "./board.js";
-import { STATUS, element } from "./chart.js";
+import { STATUS } from "./bar.js";
+import { element } from "./elements.js";
 
 const KEPT = 60;
 const NAMED_IN_BULK = 5;

@@ -23,7 +23,7 @@ export class Board {
   rooms = new Map();
   /** @type {Map<number, Surgery>} */
   surgeries = new Map();
-  /** @type {Map<number, string>} names of those who operate, by user id */
+  /** @type {Map<number, string>} names, by user id */
   people = new Map();
 
   #session;
@@ -42,13 +42,16 @@ export class Board {
   /** Reads the whole day afresh. */
   async load() {
     const day = this.day;
-    const [rooms, surgeries] = await Promise.all([
+    const [people, rooms, surgeries] = await Promise.all([
+      this.#session.get("/api/people"),
       this.#session.get("/api/rooms"),
       this.#session.get(`/api/surgeries?date=${day}`),
     ]);
+    if (day !== this.day) return; // somebody has turned the page, and that day is on its way
+    this.people = new Map(Object.entries(people).map(([id, name]) => [Number(id), name]));
     this.rooms = new Map(rooms.map((room) => [room.id, room]));
     this.surgeries = new Map();
-    for (const surgery of surgeries) this.#keep(surgery);
+    for (const surgery of surgeries) this.keep(surgery);
   }
 
   /**
@@ -92,7 +95,7 @@ export class Board {
     surgery.room_name = this.rooms.get(surgery.room)?.name ?? "";
     surgery.surgeon_name = this.people.get(surgery.surgeon) ?? "";
     surgery.anaesthetist_name = this.people.get(surgery.anaesthetist) ?? null;
-    this.#keep(surgery);
+    this.keep(surgery);
     const unknown = [surgery.surgeon, surgery.anaesthetist].some((id) => id && !this.people.has(id));
     if (unknown) await this.#fetch(surgery.id);
   }
@@ -100,7 +103,7 @@ export class Board {
   /** @param {number} id */
   async #fetch(id) {
     try {
-      this.#keep(await this.#session.get(`/api/surgeries/${id}`));
+      this.keep(await this.#session.get(`/api/surgeries/${id}`));
     } catch (error) {
       // Gone again already: the line is about to say so.
       if (!(error instanceof RequestFailed) || error.status !== 404) throw error;
@@ -108,8 +111,8 @@ export class Board {
     }
   }
 
-  /** @param {Surgery} surgery */
-  #keep(surgery) {
+  /** Takes a surgery as the server has just told it. @param {Surgery} surgery */
+  keep(surgery) {
     this.people.set(surgery.surgeon, surgery.surgeon_name);
     if (surgery.anaesthetist) this.people.set(surgery.anaesthetist, surgery.anaesthetist_name);
     if (this.isOnThisDay(surgery)) this.surgeries.set(surgery.id, surgery);

@@ -1,31 +1,37 @@
 /** Draws the day: rooms as rows, time as columns, and a bar for each surgery. */
 
+import { Bar } from "./bar.js";
+import { element } from "./elements.js";
+
 const HOUR = 60;
 const OPENS = 7 * HOUR;
 const CLOSES = 20 * HOUR;
 
-export const STATUS = new Map([
-  ["scheduled", "Scheduled"],
-  ["pre_op", "Pre-op"],
-  ["in_progress", "In progress"],
-  ["closing", "Closing"],
-  ["cleaning", "Cleaning"],
-  ["done", "Done"],
-  ["cancelled", "Cancelled"],
-]);
+/** @typedef {import("./board.js").Surgery} Surgery */
 
 export class Chart {
-  /** @type {Map<number, HTMLElement>} */
+  /** @type {Map<number, Bar>} */
   #bars = new Map();
+  /** @type {WeakMap<Surgery, {start: number, end: number}>} wall-clock minutes into `#day` */
+  #minutes = new WeakMap();
+  /** @type {Set<number>} to be drawn in the next frame */
+  #dirty = new Set();
+  /** @type {Map<number, string>} */
+  #marks = new Map();
+  /** @type {number | null} the surgery that somebody is dragging: it stays where they have it */
+  #held = null;
+  #isAll = false;
+  #frame = 0;
+  #day = "";
+  #from = OPENS;
+  #to = CLOSES;
   #board;
   #calendar;
   #axis;
   #rooms;
   #grid;
-  #lanes;
   #now;
-  #from = OPENS;
-  #to = CLOSES;
+  lanes = element("div", "lanes");
 
   /**
    * @param {HTMLElement} root
@@ -35,113 +41,164 @@ export class Chart {
   constructor(root, board, calendar) {
     this.#board = board;
     this.#calendar = calendar;
-    const corner = element("div", "corner");
-    [this.#axis, this.#rooms, this.#lanes, this.#grid] = ["axis", "rooms", "lanes", "grid"].map(
+    [this.#axis, this.#rooms, this.#grid, this.#now] = ["axis", "rooms", "grid", "now"].map(
       (name) => element("div", name),
     );
-    this.#now = element("div", "now");
-    this.#lanes.append(this.#grid, this.#now);
-    root.replaceChildren(corner, this.#axis, this.#rooms, this.#lanes);
+    this.lanes.append(this.#grid, this.#now);
+    root.replaceChildren(element("div", "corner"), this.#axis, this.#rooms, this.lanes);
   }
 
-  /** @param {Iterable<number>} changed ids of the surgeries to point out */
-  draw(changed = []) {
-    const surgeries = [...this.#board.surgeries.values()];
-    this.#stretch(surgeries);
-    this.#drawFrame();
-    const rows = new Map([...this.#board.rooms.keys()].map((id, row) => [id, row]));
-    for (const surgery of surgeries) this.#drawBar(surgery, rows.get(surgery.room) ?? 0);
-    for (const [id, bar] of this.#bars) {
-      if (this.#board.surgeries.has(id)) continue;
-      bar.remove();
-      this.#bars.delete(id);
-    }
-    for (const id of changed) this.#pointOut(id);
-    this.drawNow();
+  /** Draws everything, in the next frame. */
+  draw() {
+    this.#isAll = true;
+    this.#ask();
+  }
+
+  /** Draws these, and points them out, in the next frame. @param {Iterable<number>} ids */
+  change(ids) {
+    for (const id of ids) this.#dirty.add(id);
+    this.#ask();
   }
 
   drawNow() {
     const now = this.#calendar.minutesInto(this.#board.day, new Date());
     this.#now.hidden = now < this.#from || now > this.#to;
     this.#now.style.left = this.#percent(now - this.#from);
+    for (const bar of this.#bars.values()) bar.tellLate();
   }
 
-  /** The axis shows the working day, and more where a surgery needs it. */
-  #stretch(surgeries) {
-    const minutes = (text) => this.#calendar.minutesInto(this.#board.day, new Date(text));
-    const starts = surgeries.map((surgery) => Math.max(0, minutes(surgery.start_time)));
-    const ends = surgeries.map((surgery) => Math.min(24 * HOUR, minutes(surgery.end_time)));
-    this.#from = Math.floor(Math.min(OPENS, ...starts) / HOUR) * HOUR;
-    this.#to = Math.ceil(Math.max(CLOSES, ...ends) / HOUR) * HOUR;
+  /** @param {number} id */
+  has(id) {
+    return this.#board.surgeries.has(id);
+  }
+
+  /** Marks those that are in a conflict. @param {Map<number, string>} severities by surgery */
+  mark(severities) {
+    this.#marks = severities;
+    for (const [id, bar] of this.#bars) bar.mark(severities.get(id));
+  }
+
+  /** Brings the first of them into sight, and points all of them out. @param {number[]} ids */
+  show(ids) {
+    const bars = ids.map((id) => this.#bars.get(id)).filter(Boolean);
+    for (const bar of bars) bar.pointOut();
+    bars[0]?.node.scrollIntoView({ block: "nearest", inline: "nearest" });
+    bars[0]?.node.focus({ preventScroll: true });
+  }
+
+  /** Leaves a bar where somebody is dragging it, until it is let go. @param {number | null} id */
+  hold(id) {
+    const before = this.#held;
+    this.#held = id;
+    if (before !== null && before !== id) this.change([before]);
+  }
+
+  /** Puts a held bar somewhere. @param {number} id @param {{start: number, end: number, row: number}} at */
+  place(id, { start, end, row }) {
+    const [left, right] = [start, end].map((at) => this.#within(at));
+    const [begin, width] = [this.#percent(left - this.#from), this.#percent(right - left)];
+    this.#bars.get(id)?.put({ left: begin, width, row });
+  }
+
+  /** Minutes that one pixel of the lanes is wide. */
+  get minutesPerPixel() {
+    return (this.#to - this.#from) / this.lanes.clientWidth;
+  }
+
+  get roomIds() {
+    return [...this.#board.rooms.keys()];
+  }
+
+  /** @param {Surgery} surgery */
+  minutesOf(surgery) {
+    let minutes = this.#minutes.get(surgery);
+    if (!minutes) {
+      const [start, end] = [surgery.start_time, surgery.end_time].map((text) =>
+        this.#calendar.minutesInto(this.#board.day, new Date(text)),
+      );
+      minutes = { start, end };
+      this.#minutes.set(surgery, minutes);
+    }
+    return minutes;
+  }
+
+  #ask() {
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.#frame = 0;
+    if (this.#day !== this.#board.day) this.#minutes = new WeakMap();
+    this.#day = this.#board.day;
+    const changed = [...this.#dirty];
+    const isAll = this.#stretch() || this.#isAll;
+    this.#dirty.clear();
+    this.#isAll = false;
+    if (isAll) this.#drawFrame();
+    const rows = new Map(this.roomIds.map((id, row) => [id, row]));
+    const ids = isAll ? new Set([...this.#bars.keys(), ...this.#board.surgeries.keys()]) : changed;
+    for (const id of ids) this.#drawBar(id, rows);
+    for (const id of changed) this.#bars.get(id)?.pointOut();
+    if (isAll) this.drawNow();
+  }
+
+  /** The axis shows the working day, and more where a surgery needs it. Whether that changed. */
+  #stretch() {
+    let [first, last] = [OPENS, CLOSES];
+    for (const surgery of this.#board.surgeries.values()) {
+      const { start, end } = this.minutesOf(surgery);
+      first = Math.min(first, Math.max(0, start));
+      last = Math.max(last, Math.min(24 * HOUR, end));
+    }
+    const [from, to] = [Math.floor(first / HOUR) * HOUR, Math.ceil(last / HOUR) * HOUR];
+    const isOther = from !== this.#from || to !== this.#to;
+    [this.#from, this.#to] = [from, to];
+    return isOther;
   }
 
   #drawFrame() {
     const hours = [];
     for (let at = this.#from; at < this.#to; at += HOUR) hours.push(at);
+    const placed = (node, at) => {
+      node.style.left = this.#percent(at - this.#from);
+      return node;
+    };
     this.#axis.replaceChildren(
-      ...hours.map((at) => this.#placed(element("span", "hour", hourName(at)), at)),
+      ...hours.map((at) => placed(element("span", "hour", hourName(at)), at)),
     );
-    this.#grid.replaceChildren(...hours.map((at) => this.#placed(element("i", "rule"), at)));
+    this.#grid.replaceChildren(...hours.map((at) => placed(element("i", "rule"), at)));
     const rooms = [...this.#board.rooms.values()].map((room) => {
       const label = element("div", "room");
       label.append(element("b", "", room.name), element("small", "", room.specialty));
       return label;
     });
     this.#rooms.replaceChildren(...rooms);
-    this.#lanes.style.setProperty("--rows", String(rooms.length));
+    this.lanes.style.setProperty("--rows", String(rooms.length));
   }
 
-  /** @param {import("./board.js").Surgery} surgery @param {number} row */
-  #drawBar(surgery, row) {
-    const bar = this.#bars.get(surgery.id) ?? this.#newBar(surgery.id);
-    const [start, end] = [new Date(surgery.start_time), new Date(surgery.end_time)];
-    const [left, right] = [start, end].map((at) =>
-      Math.min(this.#to, Math.max(this.#from, this.#calendar.minutesInto(this.#board.day, at))),
-    );
-    bar.style.left = this.#percent(left - this.#from);
-    bar.style.width = this.#percent(right - left);
-    bar.style.setProperty("--row", String(row));
-    Object.assign(bar.dataset, {
-      start: start.toISOString(),
-      end: end.toISOString(),
-      room: surgery.room,
-      status: surgery.status,
-      priority: surgery.priority,
-    });
-    const times = `${this.#calendar.clock(start)}–${this.#calendar.clock(end)}`;
-    const lines = [surgery.surgery_type, surgery.patient_name, surgery.surgeon_name];
-    const status = STATUS.get(surgery.status) ?? surgery.status;
-    bar.title = [times, ...lines, `${status}, ${surgery.priority}`, surgery.notes]
-      .filter(Boolean)
-      .join("\n");
-    bar.replaceChildren(
-      element("time", "", times),
-      ...lines.filter(Boolean).map((line, at) => element(at ? "span" : "b", "", line)),
-    );
+  /** @param {number} id @param {Map<number, number>} rows by room */
+  #drawBar(id, rows) {
+    const surgery = this.#board.surgeries.get(id);
+    let bar = this.#bars.get(id);
+    if (!surgery) {
+      bar?.node.remove();
+      this.#bars.delete(id);
+      return;
+    }
+    if (!bar) {
+      bar = new Bar(id, this.#calendar);
+      bar.mark(this.#marks.get(id));
+      this.#bars.set(id, bar);
+      this.lanes.append(bar.node);
+    }
+    bar.say(surgery);
+    if (id !== this.#held) {
+      this.place(id, { ...this.minutesOf(surgery), row: rows.get(surgery.room) ?? 0 });
+    }
   }
 
-  /** @param {number} id */
-  #newBar(id) {
-    const bar = element("article", "bar");
-    bar.dataset.surgeryId = String(id);
-    bar.addEventListener("animationend", () => bar.classList.remove("changed"));
-    this.#bars.set(id, bar);
-    this.#lanes.append(bar);
-    return bar;
-  }
-
-  /** @param {number} id */
-  #pointOut(id) {
-    const bar = this.#bars.get(id);
-    if (!bar) return;
-    bar.classList.remove("changed");
-    void bar.offsetWidth; // reading the layout lets the animation start over
-    bar.classList.add("changed");
-  }
-
-  #placed(node, minutes) {
-    node.style.left = this.#percent(minutes - this.#from);
-    return node;
+  #within(minutes) {
+    return Math.min(this.#to, Math.max(this.#from, minutes));
   }
 
   #percent(minutes) {
@@ -152,12 +209,4 @@ export class Chart {
 /** @param {number} minutes */
 function hourName(minutes) {
   return `${String(minutes / HOUR).padStart(2, "0")}:00`;
-}
-
-/** @param {string} tag @param {string} className @param {string} text */
-export function element(tag, className = "", text = "") {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
 }

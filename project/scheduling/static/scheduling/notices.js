@@ -1,26 +1,23 @@
-/** Banners that stay until somebody has read them, and the one line of a running optimisation. */
+/** Banners that stay until somebody has read them, and say who else has. */
 
-import { element } from "./chart.js";
+import { element } from "./elements.js";
 
 /** @typedef {import("./line.js").Frame} Frame */
 
 export class Notices {
-  /** @type {Map<string, {banner: HTMLElement, id?: number}>} */
+  /** @type {Map<string, {banner: HTMLElement, id?: number, seen: HTMLElement, names: Set<string>}>} */
   #shown = new Map();
   /** @type {Map<string, boolean>} what was read, and whether its sender waits to hear of it */
   #read = new Map();
   #stack;
-  #progress;
   #acknowledge;
 
   /**
    * @param {HTMLElement} stack
-   * @param {HTMLElement} progress
    * @param {(id: number) => void} acknowledge
    */
-  constructor(stack, progress, acknowledge) {
+  constructor(stack, acknowledge) {
     this.#stack = stack;
-    this.#progress = progress;
     this.#acknowledge = acknowledge;
   }
 
@@ -35,7 +32,8 @@ export class Notices {
   /** @param {Frame} frame */
   notification({ id, key, data }) {
     const { title, message: text, severity, ack_required: mustAcknowledge } = data;
-    this.#show({ id, key, kind: severity ?? "info", title, text, mustAcknowledge });
+    const links = data.action_items ?? [];
+    this.#show({ id, key, kind: severity ?? "info", title, text, links, mustAcknowledge });
   }
 
   /**
@@ -48,15 +46,6 @@ export class Notices {
     }
   }
 
-  /** @param {Frame} frame */
-  progress({ data }) {
-    const score = data.best_score == null ? "" : `, best score ${data.best_score}`;
-    const percent = Math.round(data.progress_percentage ?? 0);
-    this.#progress.hidden = false;
-    this.#progress.dataset.status = data.status;
-    this.#progress.textContent = `Optimisation ${data.optimization_id}: ${percent} %, ${data.status}${score}`;
-  }
-
   /**
    * A message that was shown before has come with its position, or unasked.
    * @param {Frame} frame
@@ -67,14 +56,28 @@ export class Notices {
     else if (id && this.#read.get(key)) this.#acknowledge(id);
   }
 
-  #show({ id, key, kind, title, text, mustAcknowledge }) {
+  /**
+   * Somebody else has acknowledged a message; only those hear of it who may.
+   * @param {number} id
+   * @param {string} name
+   */
+  acknowledgedBy(id, name) {
+    for (const shown of this.#shown.values()) {
+      if (shown.id !== id) continue;
+      shown.names.add(name);
+      shown.seen.textContent = `Acknowledged by ${[...shown.names].join(", ")}`;
+    }
+  }
+
+  #show({ id, key, kind, title, text, links = [], mustAcknowledge }) {
     const banner = element("section", `banner ${kind}`);
     banner.setAttribute("role", kind === "info" ? "status" : "alert");
     const button = element("button", "", mustAcknowledge ? "Acknowledge" : "Dismiss");
     button.type = "button";
     button.addEventListener("click", () => this.#close(key, mustAcknowledge));
-    banner.append(element("b", "", title), element("span", "", text), button);
-    this.#shown.set(key, { banner, id });
+    const seen = element("small", "seen");
+    banner.append(element("b", "", title), element("span", "", text), ...links.map(link), seen, button);
+    this.#shown.set(key, { banner, id, seen, names: new Set() });
     this.#stack.prepend(banner);
   }
 
@@ -89,4 +92,11 @@ export class Notices {
     this.#shown.delete(key);
     this.#read.set(key, Boolean(mustAcknowledge));
   }
+}
+
+/** @param {{label: string, url: string}} item relative, http or https: the server refuses others */
+function link({ label, url }) {
+  const node = /** @type {HTMLAnchorElement} */ (element("a", "action", label));
+  node.href = url;
+  return node;
 }

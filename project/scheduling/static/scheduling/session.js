@@ -7,9 +7,12 @@ export class LoginRequired extends Error {}
 
 /** The server answered, but not with what was asked for. */
 export class RequestFailed extends Error {
-  /** @param {number} status */
-  constructor(status) {
-    super(`The server answered ${status}.`);
+  /**
+   * @param {number} status
+   * @param {string} reason what the server says is wrong, for a person
+   */
+  constructor(status, reason = "") {
+    super(reason || `The server answered ${status}.`);
     this.status = status;
   }
 }
@@ -59,11 +62,22 @@ export class Session {
    * @param {string} path
    * @throws {LoginRequired | RequestFailed}
    */
-  async get(path) {
-    let response = await this.#fetch(path);
+  get(path) {
+    return this.send("GET", path);
+  }
+
+  /**
+   * What the server answers to a call, with a new token where the old one has ended.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @throws {LoginRequired | RequestFailed}
+   */
+  async send(method, path, body) {
+    let response = await this.#fetch(method, path, body);
     if (response.status === 401) {
       await this.refresh();
-      response = await this.#fetch(path);
+      response = await this.#fetch(method, path, body);
     }
     return answer(response);
   }
@@ -76,8 +90,10 @@ export class Session {
     if (this.#tokens === held) this.#keep({ ...held, access });
   }
 
-  #fetch(path) {
-    return fetch(path, { headers: { Authorization: `Bearer ${this.access}` } });
+  #fetch(method, path, body) {
+    const headers = { Authorization: `Bearer ${this.access}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    return fetch(path, { method, headers, body: body && JSON.stringify(body) });
   }
 
   async #post(path, body) {
@@ -95,6 +111,14 @@ export class Session {
 /** @param {Response} response */
 async function answer(response) {
   if (response.status === 401) throw new LoginRequired("The name or the password is wrong.");
-  if (!response.ok) throw new RequestFailed(response.status);
-  return response.json();
+  if (!response.ok) throw new RequestFailed(response.status, await reason(response));
+  return response.status === 204 ? null : response.json();
+}
+
+/** REST framework's errors as one sentence: `detail`, or a list by field. */
+async function reason(response) {
+  const errors = await response.json().catch(() => ({}));
+  return Object.entries(errors)
+    .map(([field, said]) => (field === "detail" ? said : `${field.replaceAll("_", " ")}: ${said}`))
+    .join(" ");
 }

@@ -1,4 +1,4 @@
-/** Says how fresh the board is: live, or since when it may be wrong. */
+/** Says how fresh the board is: live, or since when it may be wrong, so that nobody overlooks it. */
 
 const WORDS = new Map([
   ["connecting", "connecting"],
@@ -10,16 +10,19 @@ const WORDS = new Map([
 
 export class LineState {
   #node;
+  #warning;
   #calendar;
   /** @type {Date | null} */
   #since = null;
 
   /**
    * @param {HTMLElement} node
+   * @param {HTMLElement} warning across the page, while the board is stale
    * @param {import("./calendar.js").Calendar} calendar
    */
-  constructor(node, calendar) {
+  constructor(node, warning, calendar) {
     this.#node = node;
+    this.#warning = warning;
     this.#calendar = calendar;
   }
 
@@ -35,6 +38,9 @@ export class LineState {
     this.#node.dataset.state = state;
     this.#node.textContent = `${WORDS.get(state)}${time}`;
     if (detail) this.#node.append(`: ${detail}`);
+    const warning = this.#since ? `Stale${time}. What has changed since is not shown.` : "";
+    if (this.#warning.textContent !== warning) this.#warning.textContent = warning;
+    this.#warning.hidden = !warning;
     document.body.classList.toggle("stale", since !== null);
   }
 }

@@ -1,0 +1,1 @@
+"""The demo's host, where not everybody may know of every surgery."""

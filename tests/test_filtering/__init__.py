@@ -1,0 +1,1 @@
+"""Who hears what: permissions that a binding names, and functions that a host writes."""

@@ -1,0 +1,1 @@
+"""Optimisations in the open: what is told of them, how often, and how they end."""
