@@ -175,7 +175,9 @@ def _conflict(payload: ConflictNotification, draft: Draft, now: dt.datetime) -> 
         dates=_texts(draft, "dates"),
         groups=dumps(sorted(draft.groups)),
         needs=dumps(sorted(draft.needs)),
-        subject="" if payload.status == "resolved" else draft.subject,  # nobody will be asked about it
+        subject=""
+        if payload.status == "resolved"
+        else draft.subject,  # nobody will be asked about it
         status=payload.status,
         opened_at=now,
         resolved_at=now if payload.status == "resolved" else None,

@@ -11,11 +11,11 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Final
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q, QuerySet
 
 from scheduler_realtime import log
-from scheduler_realtime.binding import Path, ScheduleBinding
+from scheduler_realtime.binding import Path, ScheduleBinding, report_failure
 from scheduler_realtime.wire import plain
 
 LONGEST: Final = dt.timedelta(days=7)
@@ -50,7 +50,7 @@ class Booking:
 
 
 class Reader:
-    """Reads the bookings of one binding. Raises what the host's code raises."""
+    """Reads the bookings of one binding."""
 
     def __init__(self, binding: ScheduleBinding) -> None:
         self.binding = binding
@@ -94,11 +94,29 @@ class Reader:
         return found
 
     def where(self, condition: Q) -> list[Booking]:
-        """The bookings of which a condition holds."""
+        """The bookings of which a condition holds. A row for which the host's code raises is none."""
         rows = self.rows().filter(condition)
-        pairs = list(self._plain(rows) if self.is_plain else self._objects(rows))
-        people = self._people([key for key, _, _ in pairs])
-        made = (self._booking(key, row, said, people.get(key, ())) for key, row, said in pairs)
+        if self.is_plain:
+            return self._made(self._plain(rows))
+        found = self._with_relations(rows)
+        try:
+            with transaction.atomic(using=log.database()):
+                return self._made(map(self._said, found))
+        except Exception:  # noqa: BLE001 - asked one by one, it is reported
+            return [booking for row in found for booking in self._alone(row)]
+
+    def _alone(self, row: Any) -> list[Booking]:
+        try:
+            with transaction.atomic(using=log.database()):
+                return self._made([self._said(row)])
+        except Exception as error:  # noqa: BLE001 - the host's code may raise anything
+            report_failure(self.binding, row.pk, error)
+            return []
+
+    def _made(self, rows: Iterable[tuple[Any, Any, dict[Path, Any]]]) -> list[Booking]:
+        said = list(rows)
+        people = self._people([key for key, _, _ in said])
+        made = (self._booking(*each, people.get(each[0], ())) for each in said)
         return [booking for booking in made if booking is not None]
 
     def _plain(self, rows: QuerySet[Any]) -> Iterator[tuple[Any, Any, dict[Path, Any]]]:
@@ -110,16 +128,17 @@ class Reader:
             row = SimpleNamespace(**dict(zip(own, values[: len(own)], strict=True)))
             yield values[0], row, dict(zip(paths, values[len(own) :], strict=True))
 
-    def _objects(self, rows: QuerySet[Any]) -> Iterator[tuple[Any, Any, dict[Path, Any]]]:
-        binding = self.binding
+    def _with_relations(self, rows: QuerySet[Any]) -> list[Any]:
         related = [
             path.rpartition(".")[0].replace(".", "__")
-            for path in (*binding.places, *self._paths)
-            if "." in path and binding.lookup(path) is not None
+            for path in (*self.binding.places, *self._paths)
+            if "." in path and self.binding.lookup(path) is not None
         ]
-        for row in rows.select_related(*related) if related else rows:
-            paths = [path for path in self._paths if path not in self._lists]
-            yield row.pk, row, {path: binding.value_of(row, path) for path in paths}
+        return list(rows.select_related(*related) if related else rows)
+
+    def _said(self, row: Any) -> tuple[Any, Any, dict[Path, Any]]:
+        paths = [path for path in self._paths if path not in self._lists]
+        return row.pk, row, {path: self.binding.value_of(row, path) for path in paths}
 
     def kind_at(self, path: Path) -> str:
         """Whose keys stand there: those of a model, or a kind of column; empty for a method's."""
