@@ -1,1 +1,21 @@
 """What collides in the schedule: found after each change, told once, and once when it is over."""
+
+from .examining import is_behind, recompute, step
+from .keeping import Difference
+from .rules import Clash, conflict_rule
+from .seeking import Seeker
+from .watching import seekers, start, stop, wake
+
+__all__ = [
+    "Clash",
+    "Difference",
+    "Seeker",
+    "conflict_rule",
+    "is_behind",
+    "recompute",
+    "seekers",
+    "start",
+    "step",
+    "stop",
+    "wake",
+]

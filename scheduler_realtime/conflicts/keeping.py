@@ -29,6 +29,13 @@ class Difference:
     resolved: int = 0
     held: int = 0
 
+    def __add__(self, other: Difference) -> Difference:
+        return Difference(
+            opened=self.opened + other.opened,
+            resolved=self.resolved + other.resolved,
+            held=self.held + other.held,
+        )
+
 
 def keep(
     label: str, kinds: Collection[str], keys: Sequence[Any], found: Sequence[Finding]

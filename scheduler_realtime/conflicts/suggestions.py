@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import models
 
-from scheduler_realtime import log
+from scheduler_realtime import clock, log
 from scheduler_realtime.binding import ScheduleBinding, value_at
 from scheduler_realtime.wire import plain
 
@@ -44,8 +44,9 @@ def suggest(reader: Reader, pairs: Sequence[Pair]) -> list[list[dict[str, Any]]]
 def _later(pair: Pair, around: Iterable[Booking]) -> Iterator[dict[str, Any]]:
     moved = pair.second
     others = [each for each in around if each.key != moved.key and _shares(each, moved)]
-    frees = {moved.start, *(_leaves(each, moved) for each in others)}
-    for start in sorted(each for each in frees if moved.start < each <= moved.start + AHEAD):
+    earliest = max(moved.start, clock.now())
+    frees = {_leaves(each, moved) for each in others}
+    for start in sorted(each for each in frees if earliest < each <= moved.start + AHEAD):
         tried = replace(moved, start=start, end=start + (moved.end - moved.start))
         if not any(_hinders(each, tried) for each in others):
             yield _move(tried, "move")
@@ -90,7 +91,8 @@ class _Rooms:
     def instead(self, pair: Pair, around: Iterable[Booking]) -> Iterator[dict[str, Any]]:
         """The first room that is free when the later one begins, if nothing but its room is taken."""
         moved = pair.second
-        if pair.kind not in (ROOM, TURNOVER) or any(
+        is_beside_it = pair.kind not in (ROOM, TURNOVER) or moved.start < clock.now()
+        if is_beside_it or any(
             _shares(replace(each, room=None), moved) and each.overlaps(moved)
             for each in around
             if each.key != moved.key
