@@ -5,7 +5,7 @@ from .narrowing import Narrowing
 from .paths import Path, cleaned, keys_along, value_at
 from .schedule import ScheduleBinding
 from .snapshots import Snapshot, restored, snapshot
-from .times import Interval, day_of
+from .times import Interval, day_of, instant
 
 __all__ = [
     "Interval",
@@ -15,6 +15,7 @@ __all__ = [
     "Snapshot",
     "cleaned",
     "day_of",
+    "instant",
     "keys_along",
     "report_failure",
     "restored",
