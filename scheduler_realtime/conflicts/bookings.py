@@ -11,12 +11,14 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Final
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q, QuerySet
 
 from scheduler_realtime import log
 from scheduler_realtime.binding import Path, ScheduleBinding, report_failure
 from scheduler_realtime.wire import plain
+
+from .guarding import savepoint
 
 LONGEST: Final = dt.timedelta(days=7)
 """What lasts longer is no surgery but a mistake, or a closure: it takes no part."""
@@ -100,14 +102,14 @@ class Reader:
             return self._made(self._plain(rows))
         found = self._with_relations(rows)
         try:
-            with transaction.atomic(using=log.database()):
+            with savepoint():
                 return self._made(map(self._said, found))
         except Exception:  # noqa: BLE001 - asked one by one, it is reported
             return [booking for row in found for booking in self._alone(row)]
 
     def _alone(self, row: Any) -> list[Booking]:
         try:
-            with transaction.atomic(using=log.database()):
+            with savepoint():
                 return self._made([self._said(row)])
         except Exception as error:  # noqa: BLE001 - the host's code may raise anything
             report_failure(self.binding, row.pk, error)

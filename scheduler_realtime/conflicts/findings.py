@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import Q
 
 from scheduler_realtime import log, members
@@ -15,6 +14,7 @@ from scheduler_realtime.binding import ScheduleBinding, day_of, report_failure
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Booking, Reader
+from .guarding import savepoint
 from .naming import SEVERITIES, conflict_id, room_names, sentence
 from .pairs import Pair
 from .suggestions import suggest
@@ -92,7 +92,7 @@ class Hearers:
             rows = self._binding.rows(log.database()).filter(Q(pk__in=keys[start : start + KEYS]))
             for row in rows:
                 try:
-                    with transaction.atomic(using=log.database()):
+                    with savepoint():
                         found[plain(row.pk)] = self._binding.audience(row).groups
                 except Exception as error:  # noqa: BLE001 - the host's code may raise anything
                     report_failure(self._binding, row.pk, error)

@@ -6,15 +6,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from django.db import transaction
-
-from scheduler_realtime import log, registry
+from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding, report_failure
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Reader
 from .findings import Finding, Hearers, findings
+from .guarding import savepoint
 from .naming import conflict_id
 from .neighbours import near
 from .pairs import KINDS, pairs
@@ -74,7 +73,7 @@ class ByRule:
         for start in range(0, len(wanted), KEYS):
             for row in reader.rows().filter(pk__in=wanted[start : start + KEYS]):
                 try:
-                    with transaction.atomic(using=log.database()):
+                    with savepoint():
                         found |= {each.conflict_id: each for each in self._asked(reader, row)}
                 except Exception as error:  # noqa: BLE001 - the host's code may raise anything
                     report_failure(binding, f"the rule {self.name} of {row.pk}", error)
