@@ -26,7 +26,7 @@ def candidates(binding: ScheduleBinding, spans: Sequence[Span]) -> list[Candidat
 
     None where no column says anything.
     """
-    narrowing = Narrowing(binding)
+    narrowing = Narrowing(binding, log.database())
     conditions = [
         narrowing.in_rooms(stretch.rooms) & narrowing.during(stretch.interval)
         for stretch in stretches(spans)

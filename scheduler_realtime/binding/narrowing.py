@@ -11,8 +11,6 @@ from django.db import models
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from scheduler_realtime import log
-
 from .schedule import ScheduleBinding
 from .times import Interval, day_of
 
@@ -22,8 +20,9 @@ _DAY: Final = dt.timedelta(days=1)
 class Narrowing:
     """Conditions that every row has which overlaps a stretch; others may have them too."""
 
-    def __init__(self, binding: ScheduleBinding) -> None:
+    def __init__(self, binding: ScheduleBinding, using: str) -> None:
         self.binding = binding
+        self._using = using
         self.begin = binding.start
         if not isinstance(binding.column_at(binding.start), models.DateField):
             self.begin = binding.date  # what begins at a time of day, or by a method
@@ -86,7 +85,7 @@ class Narrowing:
         lookup = self.binding.lookup(self.binding.duration)
         if lookup is None:
             return None
-        rows = self.binding.rows(log.database()).order_by()
+        rows = self.binding.rows(self._using).order_by()
         longest = rows.aggregate(longest=Max(lookup))["longest"]
         if longest is None or isinstance(longest, dt.timedelta):
             return longest or dt.timedelta()

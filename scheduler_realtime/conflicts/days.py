@@ -27,7 +27,7 @@ def keys_of_day(seeker: Seeker, day: dt.date) -> dict[str, list[Any]]:
     if start is None or end is None:
         raise OverflowError(f"{day} has no end.")
     for binding in seeker.bindings():
-        narrowing = Narrowing(binding)
+        narrowing = Narrowing(binding, log.database())
         condition = narrowing.during(Interval(start=start, end=end))
         since = narrowing.since(start - LONGEST)
         rows = binding.rows(log.database()).order_by().filter(condition & since)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from scheduler_realtime import log
 from scheduler_realtime.binding import Interval, Narrowing, Path
 
 from .bookings import LONGEST, MOST_TURNOVER, Booking, Reader
@@ -28,7 +29,7 @@ def near(
     Around their time in a room as far as its turnover goes; until so long after it where `ahead`
     is given. Others may be among them. Nothing where no column says when: no table is read whole.
     """
-    narrowing = Narrowing(reader.binding)
+    narrowing = Narrowing(reader.binding, log.database())
     if not narrowing.since(dt.datetime.now(dt.UTC)):
         return []
     found: dict[Any, Booking] = {}
@@ -42,7 +43,7 @@ def near(
 
 def during(reader: Reader, bookings: Sequence[Booking]) -> list[Booking]:
     """All that is anywhere around the time of these: who asks which rooms are free."""
-    narrowing = Narrowing(reader.binding)
+    narrowing = Narrowing(reader.binding, log.database())
     if not bookings or not narrowing.since(dt.datetime.now(dt.UTC)):
         return []
     spare = _turnover(reader, bookings)
