@@ -23,9 +23,10 @@ def at(hours: float) -> dt.datetime:
 class Heard:
     """The conflict notifications since the last look, as `(status, type, keys)`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, since_ever: bool = False) -> None:
         self._position = 0
-        self.data()
+        if not since_ever:
+            self.data()
 
     def data(self) -> list[dict[str, Any]]:
         pump()
