@@ -47,7 +47,7 @@ faults: $(VENV)/tests.stamp ## Break everything under load and judge what was he
 screenshots: $(VENV)/tests.stamp ## Take pictures of every page of the admin, light, dark and narrow
 	$(RUN) -m tests.screenshots $(ARGS)
 
-bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing and reconnecting, on this machine
+bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing, reconnecting and the board, on this machine
 	$(RUN) -m benchmarks $(ARGS)
 
 test-matrix: ## Test on the oldest and the newest Python and Django, where they are installed

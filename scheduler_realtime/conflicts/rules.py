@@ -63,7 +63,7 @@ def conflict_rule(kind: str, *, model: type[models.Model]) -> Callable[[Find], F
     conflicts; one statement may take 5 s, and between two 10 s. Where it raises, that is logged,
     and what stood of that row stands. Raises `InvalidBinding` for a name that is taken.
     """
-    if not isinstance(kind, str) or not 0 < len(kind) <= _NAME:
+    if not 0 < len(kind) <= _NAME:
         raise InvalidBinding(f"a conflict_rule is named by up to {_NAME} characters, not {kind!r}.")
     if kind in KINDS or kind in _rules:
         raise InvalidBinding(f"conflicts of the kind {kind!r} are found already.")

@@ -116,5 +116,6 @@ def _rooms(binding: ScheduleBinding) -> Iterator[tuple[Any, dt.timedelta | None]
         return
     path = (binding.turnover_path or "").removeprefix(f"{binding.room}.")
     is_own = path and path != binding.turnover_path
-    for room in models.QuerySet(model, using=log.database()).order_by("pk")[:ROOMS]:
+    rooms: models.QuerySet[Any] = models.QuerySet(model, using=log.database())
+    for room in rooms.order_by("pk")[:ROOMS]:
         yield plain(room.pk), length(value_at(room, path)) if is_own else None

@@ -11,6 +11,7 @@ from selenium.webdriver.support.ui import Select
 from tests.harness import browser as browsers
 from tests.harness import opening
 from tests.harness.site import Site
+from tests.screenshots import boards
 from tests.test_admin.visits import click, enter
 from tests.test_board import wait
 
@@ -139,11 +140,14 @@ def take_all(site: Site, folder: Path) -> None:
 
 
 async def run(folder: Path) -> None:
-    """Open a site, have people at it, and take the pictures."""
-    with contextlib.closing(opening.open_embedded(opening.seed_sqlite(), "uvicorn")) as site:
+    """Open a site for the admin's, with people at it, and one for the board's pictures."""
+    seeded = opening.seed_sqlite()
+    with contextlib.closing(opening.open_embedded(seeded, "uvicorn")) as site:
         async with contextlib.AsyncExitStack() as stack:
             for who in HEARERS:
                 ear = await stack.enter_async_context(site.listen(who))
                 await ear.ask("heartbeat", {"current_page": "/day/"})
             await asyncio.to_thread(site.shell, THINGS)
             await asyncio.to_thread(take_all, site, folder)
+    with contextlib.closing(opening.open_embedded(seeded, "uvicorn")) as site:
+        await asyncio.to_thread(boards.take_all, site, folder)

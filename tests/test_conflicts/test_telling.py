@@ -221,9 +221,13 @@ class TestCost:
         assert self._statements(surgeries[0]) == few
 
     def _statements(self, surgery: Surgery) -> int:
-        pump()
-        surgery.notes += "."
-        Surgery.objects.filter(pk=surgery.pk).update(notes=surgery.notes)
+        self._touch(surgery)
+        pump()  # by now all that stands is up to date
+        self._touch(surgery)
         with CaptureQueriesContext(connection) as found:
             pump()
         return len(found)
+
+    def _touch(self, surgery: Surgery) -> None:
+        surgery.notes += "."
+        Surgery.objects.filter(pk=surgery.pk).update(notes=surgery.notes)

@@ -71,7 +71,7 @@ def _few_variables() -> Iterator[None]:
         return
     connection.ensure_connection()
     limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
-    before = connection.connection.setlimit(limit, 6_001)
+    before = connection.connection.setlimit(limit, 7_001)
     yield
     connection.connection.setlimit(limit, before)
 

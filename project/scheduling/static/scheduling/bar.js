@@ -64,8 +64,8 @@ export class Bar {
     this.node.setAttribute("aria-label", words.filter(Boolean).join(", "));
     this.node.replaceChildren(
       element("time", "", times),
+      this.#late, // before what a low bar has no room for
       ...lines.filter(Boolean).map((line, at) => element(at ? "span" : "b", "", line)),
-      this.#late,
     );
     this.tellLate();
   }

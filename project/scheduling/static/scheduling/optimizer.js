@@ -68,6 +68,7 @@ export class Optimizer {
     const { results } = await this.#session.get(RUNS);
     const running = results.find((run) => !ENDED.has(run.status));
     if (running) this.hear(running);
+    this.#offer(); // a run may have been heard of before it was known what this person may do
   }
 
   /** Takes in an `optimization_progress`. @param {Progress} run */
@@ -79,16 +80,22 @@ export class Optimizer {
     this.#id = run.optimization_id;
     this.#points.push(run);
     if (this.#points.length > KEPT) this.#points.shift();
-    const hasEnded = ENDED.has(run.status);
     this.#section.hidden = false;
     this.#section.dataset.status = run.status;
     this.#title.textContent = `Optimisation ${run.status}`;
     this.#bar.value = run.progress_percentage ?? 0;
     this.#figures.textContent = figures(run);
-    this.#cancel.hidden = hasEnded || !this.#mayStart;
     this.#cancel.disabled = false;
-    this.#start.disabled = !hasEnded;
+    this.#offer();
     this.#draw();
+  }
+
+  /** Offers to stop what runs, or else to start something. */
+  #offer() {
+    const last = this.#points.at(-1);
+    const isRunning = Boolean(last) && !ENDED.has(last.status);
+    this.#cancel.hidden = !isRunning || !this.#mayStart;
+    this.#start.disabled = isRunning;
   }
 
   #stop() {
