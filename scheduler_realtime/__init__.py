@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         broadcast_schedule_update,
         send_system_notification,
     )
+    from .conflicts import Clash, conflict_rule
     from .exceptions import (
         InvalidAudience,
         InvalidBinding,
@@ -96,10 +97,13 @@ _HOMES = {
     "capture": "querysets",
     "ScheduleBinding": "binding",
     "register": "registry",
+    "Clash": "conflicts",
+    "conflict_rule": "conflicts",
 }
 
 __all__ = [
     "Audience",
+    "Clash",
     "InvalidAudience",
     "InvalidBinding",
     "InvalidMessage",
@@ -129,6 +133,7 @@ __all__ = [
     "broadcast_resync",
     "broadcast_schedule_update",
     "capture",
+    "conflict_rule",
     "cp_sat_solve",
     "optuna_callback",
     "progress_callback",

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from . import deployment, entitlement, log, presence, registry
+from . import conflicts, deployment, entitlement, log, presence, registry
 from .binding import ScheduleBinding, keys_along
 from .changes import cascades
 from .conf import conf, readable_conf, unknown_keys
@@ -35,6 +35,7 @@ def register_all() -> None:
         check_bindings,
         *entitlement.ALL,
         check_writes,
+        check_conflicts,
         check_database,
     ):
         checks.register(_listed(check), "scheduler_realtime")
@@ -175,6 +176,30 @@ def check_bindings() -> Found:
                 hint="Route the models of scheduler_realtime to the same database.",
                 obj=binding.model,
                 id="scheduler_realtime.E009",
+            )
+
+
+def check_conflicts() -> Found:
+    """Models that are searched for what collides, by no index, or without hearing of it all."""
+    for binding in registry.bindings() if readable_conf().CONFLICTS else ():
+        if not binding.can_collide:
+            continue
+        if (index := conflicts.missing_index(binding)) is not None:
+            yield checks.Warning(
+                f"{binding.model._meta.label} has no index that begins with {index[0]!r}: each"
+                " change has all of its table read for conflicts.",
+                hint=f"Add models.Index(fields={index!r}) to its Meta.indexes, or set"
+                " SCHEDULER_REALTIME['CONFLICTS'] to False.",
+                obj=binding.model,
+                id="scheduler_realtime.W015",
+            )
+        for name in conflicts.unheard(binding):
+            yield checks.Warning(
+                f"{binding.model._meta.label}.{name} decides what collides, and its change is not"
+                " told: conflicts would be found late.",
+                hint=f"Add {name!r} to `tracked` of its binding.",
+                obj=binding.model,
+                id="scheduler_realtime.W016",
             )
 
 

@@ -144,6 +144,9 @@ class Conf:
     CAPTURE_LIMIT: int = 10_000
     """Rows one bulk write may change before everyone is told to read afresh: 20 `bulk` messages."""
 
+    CONFLICTS: bool = True
+    """Whether what collides is looked for, in the models whose bindings say what is taken when."""
+
     LOOK_INTERVAL: float = 0.25
     """How often relays and hubs look at the log without being rung."""
 

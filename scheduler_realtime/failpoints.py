@@ -20,8 +20,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 VARIABLE: Final = "SCHEDULER_REALTIME_FAILPOINT"
 
-PLACES: Final = ("relay.updated", "relay.committed", "relay.rung")
-"""Positions are given but not committed; committed but not rung; rung."""
+PLACES: Final = ("relay.updated", "relay.committed", "relay.rung", "conflicts.kept")
+"""Positions are given but not committed; committed but not rung; rung. Conflicts are not committed."""
 
 _SIGNALS: Final = {"kill": "SIGKILL", "stop": "SIGSTOP"}
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import close_codes, counters, doorbell, lease, news, orders, progress, upkeep
+from . import close_codes, conflicts, counters, doorbell, lease, news, orders, progress, upkeep
 from .attendance import Attendance
 from .cancelling import Cancelling
 from .catching_up import Resumption, Verdict
@@ -90,6 +90,7 @@ class Hub:
         ):
             self._tasks.append(self.loop.create_task(work))
         self.road.tail.start()
+        conflicts.start()
         self.ending.listen()
 
     def drain(self) -> None:
@@ -115,6 +116,7 @@ class Hub:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=2) if self._tasks else None
         await asyncio.to_thread(self.road.tail.join, 2)
+        await asyncio.to_thread(conflicts.stop)
 
     @property
     def is_layer_failing(self) -> bool:

@@ -17,9 +17,12 @@ _listeners: Final[list[Callable[[ScheduleBinding], None]]] = []
 _touched: Final[dict[type[models.Model], tuple[ScheduleBinding, ...]]] = {}
 """What `bindings_touched` found, by model."""
 
-_PATHS: Final = ("room", "date", "start", "end", "duration")
+DAY_MINUTES: Final = 24 * 60
+
+_PATHS: Final = ("room", "date", "start", "end", "duration", "patient")
 _NAMES: Final = ("permission",)
 _LISTS: Final = ("staff", "tracked", "protected", "depends_on")
+_OTHERS: Final = ("turnover", "inactive")
 
 
 def register(*targets: type[models.Model]) -> Callable[[type[ScheduleBinding]], Any]:
@@ -85,6 +88,25 @@ def _check_kind(kind: type[ScheduleBinding]) -> None:
             raise InvalidBinding(
                 f"`{name}` of {kind.__name__} is {value!r}; write a list of names."
             )
+
+    _check_collisions(kind)
+
+
+def _check_collisions(kind: type[ScheduleBinding]) -> None:
+    minutes = kind.turnover
+    is_number = type(minutes) in {int, float} and 0 <= minutes <= DAY_MINUTES  # type: ignore[operator]
+    if not (minutes is None or isinstance(minutes, str) or is_number):
+        raise InvalidBinding(
+            f"`turnover` of {kind.__name__} is {minutes!r}; write minutes, up to {DAY_MINUTES}, or"
+            " the name of a field or a method."
+        )
+    inactive: Any = kind.inactive
+    values = inactive.values() if isinstance(inactive, Mapping) else [None]
+    if not all(isinstance(each, list | tuple | set | frozenset) for each in values):
+        raise InvalidBinding(
+            f"`inactive` of {kind.__name__} is {kind.inactive!r}; write lists of values by field:"
+            ' {"status": ["cancelled"]}.'
+        )
 
 
 def _is_a(given: object, kind: type) -> bool:
@@ -178,7 +200,7 @@ def register_from_settings() -> None:
 
 
 def _kind_of(label: str, attributes: Mapping[str, Any]) -> type[ScheduleBinding]:
-    known = {*_PATHS, *_NAMES, *_LISTS}
+    known = {*_PATHS, *_NAMES, *_LISTS, *_OTHERS}
     if unknown := sorted(set(attributes) - known):
         raise InvalidBinding(
             f"SCHEDULER_REALTIME['MODELS'][{label!r}] has {', '.join(map(repr, unknown))};"

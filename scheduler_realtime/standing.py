@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -24,6 +25,9 @@ from .models import Conflict, OptimizationRun
 from .wire import dumps
 
 M = TypeVar("M", bound=Model)
+
+_BATCH: Final = 50
+"""Conflicts in one statement: within SQLite's 999 variables."""
 
 _OF_A_CONFLICT: Final = (
     "model",
@@ -78,7 +82,7 @@ def take_down(payload: Payload, draft: Draft) -> None:
     """
     match payload:
         case ConflictNotification():
-            _take_down_conflict(payload, draft)
+            take_down_conflicts([(payload, draft)])
         case OptimizationProgress():
             _take_down_run(payload, draft)
         case _:
@@ -138,12 +142,28 @@ def metrics_of(run: OptimizationRun) -> dict[str, Any]:
     return dict(json.loads(run.metrics))
 
 
-def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
-    now, is_resolved = clock.now(), payload.status == "resolved"
-    if not is_resolved:  # one that comes back is a new one, to whoever sorts by age
-        settled = conflicts().filter(conflict_id=payload.conflict_id, status="resolved")
+def take_down_conflicts(told: Sequence[tuple[ConflictNotification, Draft]]) -> None:
+    """Have the table say what these messages say, each of another conflict, in two statements."""
+    now = clock.now()
+    rows = [_conflict(payload, draft, now) for payload, draft in told]
+    # One that comes back is a new one, to whoever sorts by age.
+    again = [row.conflict_id for row in rows if row.status != "resolved"]
+    for start in range(0, len(rows), _BATCH):
+        settled = conflicts().filter(
+            conflict_id__in=again[start : start + _BATCH], status="resolved"
+        )
         settled.update(opened_at=now)
-    conflict = Conflict(
+    conflicts().bulk_create(
+        rows,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["conflict_id"],
+        update_fields=_OF_A_CONFLICT,
+    )
+
+
+def _conflict(payload: ConflictNotification, draft: Draft, now: dt.datetime) -> Conflict:
+    return Conflict(
         conflict_id=payload.conflict_id,
         model=payload.model,
         conflict_type=payload.conflict_type,
@@ -155,16 +175,12 @@ def _take_down_conflict(payload: ConflictNotification, draft: Draft) -> None:
         dates=_texts(draft, "dates"),
         groups=dumps(sorted(draft.groups)),
         needs=dumps(sorted(draft.needs)),
-        subject="" if is_resolved else draft.subject,  # nobody will be asked about it
+        subject=""
+        if payload.status == "resolved"
+        else draft.subject,  # nobody will be asked about it
         status=payload.status,
         opened_at=now,
-        resolved_at=now if is_resolved else None,
-    )
-    conflicts().bulk_create(
-        [conflict],
-        update_conflicts=True,
-        unique_fields=["conflict_id"],
-        update_fields=_OF_A_CONFLICT,
+        resolved_at=now if payload.status == "resolved" else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from django.db import InterfaceError, OperationalError, connections
 
-from . import backoff, doorbell, failpoints, files, keepalives, log
+from . import backoff, conflicts, doorbell, failpoints, files, keepalives, log
 from .conf import conf
 from .discretion import forget_values, told_of
 from .exceptions import HistoryGap
@@ -139,6 +139,7 @@ class Tail(threading.Thread):
             self.relayed_at = begun
         if turn.given and turn.head is not None:
             doorbell.ring(turn.head)
+            conflicts.wake()
             failpoints.reach("relay.rung")
         if self._reader is not None:
             self._follow(self._reader, place, turn, begun if turn.is_all else self._level_at)

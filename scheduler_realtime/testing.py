@@ -22,7 +22,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from . import affected, doorbell, history, log
+from . import affected, conflicts, doorbell, history, log
 from .conf import conf
 from .identity import identity_of
 
@@ -32,6 +32,22 @@ def pump() -> int:
 
     What one transaction writes between two calls is folded, as it would be after a commit.
     """
+    count = _positions()
+    while _examined():
+        count += _positions()
+    return count
+
+
+def _examined() -> bool:
+    """Look once for what collides, as every process does after a turn; whether there was a change."""
+    looked = False
+    for seeker in conflicts.seekers():
+        if conflicts.is_behind(seeker):
+            looked |= conflicts.step(seeker)
+    return looked
+
+
+def _positions() -> int:
     count = 0
     # Asking where the log stands puts its one row back, which a test's flush has removed.
     while log.state().waiting:

@@ -64,6 +64,9 @@ class Surgery(models.Model):
     end_time = models.DateTimeField()
 
     objects = RealtimeManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["start_time", "end_time"])]
 """
 
 FIRST_READ = """

@@ -13,6 +13,7 @@ ENDS_TOO_EARLY = "A surgery must end after it starts."
 class OperatingRoom(models.Model):
     name = models.CharField(max_length=60, unique=True)
     specialty = models.CharField(max_length=60, blank=True)
+    turnover_minutes = models.PositiveSmallIntegerField(default=15)
 
     objects = RealtimeManager()
 
@@ -50,6 +51,7 @@ class Surgery(models.Model):
         blank=True,
     )
     patient_name = models.CharField(max_length=120)
+    patient_number = models.CharField(max_length=20, blank=True, db_index=True)
     surgery_type = models.CharField(max_length=120)
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.ELECTIVE)
     status = models.CharField(max_length=12, choices=Status, default=Status.SCHEDULED)

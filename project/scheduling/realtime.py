@@ -11,7 +11,10 @@ class SurgeryUpdates(ScheduleBinding):
     start = "start_time"
     end = "end_time"
     staff = ["surgeon", "anaesthetist"]
-    protected = ["patient_name", "notes"]
+    patient = "patient_number"
+    turnover = "room.turnover_minutes"
+    inactive = {"status": ["cancelled", "done"]}
+    protected = ["patient_name", "patient_number", "notes"]
 
     def audience(self, surgery: Surgery) -> Audience:
         """The board hangs in the corridor: everyone may know that a room is taken, and until when."""

@@ -51,7 +51,11 @@ def team_day(
 ) -> Iterator[Surgery]:
     """One room's day. Its people work nowhere else, so that none can be wanted in two places."""
     room, _ = OperatingRoom.objects.get_or_create(
-        name=team.room, defaults={"specialty": team.specialty}
+        name=team.room,
+        defaults={
+            "specialty": team.specialty,
+            "turnover_minutes": TURNOVER // timedelta(minutes=1),
+        },
     )
     surgeons = [staff.person(*surgeon) for surgeon in team.surgeons]
     anaesthetist = staff.person(*team.anaesthetist)
@@ -59,11 +63,13 @@ def team_day(
     starts = start_times([minutes for _, minutes in procedures], today, rng)
     for (procedure, minutes), start in zip(procedures, starts, strict=True):
         end = start + timedelta(minutes=minutes)
+        patient = next(patients)
         yield Surgery(
             room=room,
             surgeon=rng.choice(surgeons),
             anaesthetist=anaesthetist,
-            patient_name=next(patients),
+            patient_name=patient,
+            patient_number=f"P{casebook.PATIENTS.index(patient):05}",
             surgery_type=procedure,
             priority=priority(team, rng),
             status=status_at(hospital_clock(today), start, end),

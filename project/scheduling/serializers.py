@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from .models import ENDS_TOO_EARLY, OperatingRoom, Surgery
 
-PATIENT_DETAILS = ["patient_name", "notes"]
+PATIENT_DETAILS = ["patient_name", "patient_number", "notes"]
 
 
 def display_name(user: AbstractUser) -> str:
@@ -17,7 +17,7 @@ def display_name(user: AbstractUser) -> str:
 class RoomSerializer(serializers.ModelSerializer):
     class Meta:
         model = OperatingRoom
-        fields = ["id", "name", "specialty"]
+        fields = ["id", "name", "specialty", "turnover_minutes"]
 
 
 class SurgerySerializer(serializers.ModelSerializer):
@@ -36,6 +36,7 @@ class SurgerySerializer(serializers.ModelSerializer):
             "anaesthetist",
             "anaesthetist_name",
             "patient_name",
+            "patient_number",
             "surgery_type",
             "priority",
             "status",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -43,6 +43,13 @@ class ScheduleBinding:
     """Fields of related models: a change there is a change here."""
     permission: ClassVar[str | None] = None
     """What whoever hears of it must hold beside being in the audience: `app_label.codename`."""
+
+    patient: ClassVar[Path | None] = None
+    """Who is operated on, and cannot be in two places either. What equals is the same patient."""
+    turnover: ClassVar[Path | float | None] = None
+    """Minutes a room takes until the next may begin: a number, or a path to one or a timedelta."""
+    inactive: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Values of own columns by which a row collides with nothing: `{"status": ["cancelled"]}`."""
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
@@ -104,7 +111,7 @@ class ScheduleBinding:
     @cached_property
     def has_plain_place(self) -> bool:
         """Whether columns of the row itself say where and when."""
-        return self._own_columns.keys() >= set(self._places) and not self._overrides(
+        return self._own_columns.keys() >= set(self.places) and not self._overrides(
             "room_of", "room_identity", "day_of", "interval_of"
         )
 
@@ -114,14 +121,15 @@ class ScheduleBinding:
         return tuple(dict.fromkeys(column.attname for column in self._own_columns.values()))
 
     @cached_property
-    def _places(self) -> list[Path]:
+    def places(self) -> list[Path]:
+        """The paths that say where and when."""
         named = (self.room, self.date, self.start, self.end, self.duration)
         return [path for path in named if path is not None]
 
     @cached_property
     def _own_columns(self) -> dict[Path, Column]:
         """The paths that are columns of the row itself: read with every change, without a walk."""
-        found = {path: self.column_at(path) for path in self._places if "." not in path}
+        found = {path: self.column_at(path) for path in self.places if "." not in path}
         return {path: column for path, column in found.items() if column is not None}
 
     def room_of(self, instance: models.Model) -> Any:
@@ -181,6 +189,27 @@ class ScheduleBinding:
         """The path as a queryset lookup, or None where it ends in no column."""
         return path.replace(".", "__") if path and self.column_at(path) is not None else None
 
+    @property
+    def narrows_audience(self) -> bool:
+        """Whether it says itself who may know of a row."""
+        return self._overrides("audience")
+
+    @property
+    def can_collide(self) -> bool:
+        """Whether it says who or what is taken, from when to when."""
+        begins = self.start is not None or self.date is not None
+        ends = self.end is not None or self.duration is not None or self.start is None
+        return begins and ends and bool(self.room or self.staff or self.patient)
+
+    @property
+    def turnover_path(self) -> Path | None:
+        """Where the minutes of turnover are found, if not a number for all."""
+        return self.turnover if isinstance(self.turnover, str) else None
+
+    def value_of(self, instance: Any, path: Path | None) -> Any:
+        """What stands at the end of a path: of a field, or of a method."""
+        return self._value(instance, path)
+
     def many_to_many(self) -> Iterator[models.ManyToManyField[Any, Any]]:
         """The many-to-many fields whose changes are told."""
         for field in self.model._meta.many_to_many:
@@ -189,7 +218,8 @@ class ScheduleBinding:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with the binding, in sentences, for the system check."""
-        for path in (*self._places, *self.staff):
+        yield from self._faults_of_collisions()
+        for path in (*self.places, *self.staff):
             if not self._leads_somewhere(path):
                 yield f"`{path}` is neither a field, a path of fields nor a method"
         lists = {field.name for field in self.model._meta.many_to_many}
@@ -201,6 +231,14 @@ class ScheduleBinding:
                 yield f"`{path}` in depends_on must lead over foreign keys to a field"
         if self.duration is not None and self.end is not None:
             yield "`end` and `duration` are both set; keep one of them"
+
+    def _faults_of_collisions(self) -> Iterator[str]:
+        for path in (self.patient, self.turnover_path):
+            if path is not None and not self._leads_somewhere(path):
+                yield f"`{path}` is neither a field, a path of fields nor a method"
+        for name in self.inactive:
+            if paths.column_named(self.model, name) is None:
+                yield f"`{name}` in inactive is not a field"
 
     def _leads_somewhere(self, path: Path) -> bool:
         return self._own_method(path) is not None or paths.leads_somewhere(self.model, path)

@@ -3,11 +3,13 @@
 from .log import Log, Message
 from .presence import Connection, Node, Presence, Sample
 from .readers import Position, Receipt, Ticket
-from .schedule import Conflict, OptimizationRun
+from .schedule import Conflict, Examination, Involved, OptimizationRun
 
 __all__ = [
     "Conflict",
     "Connection",
+    "Examination",
+    "Involved",
     "Log",
     "Message",
     "Node",

@@ -40,6 +40,41 @@ class Conflict(models.Model):
         return self.conflict_id
 
 
+class Involved(models.Model):
+    """That an open conflict, which was found here, involves a row: so it is found again by that.
+
+    `label` names the model, as `app_label.model`; `surgery` is its primary key as a JSON text.
+    """
+
+    conflict = models.ForeignKey(Conflict, models.CASCADE, related_name="involved")
+    label = models.CharField(max_length=255)
+    surgery = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name = _("involved in a conflict")
+        verbose_name_plural = _("involved in conflicts")
+        default_permissions = ()
+        indexes = (models.Index(fields=("label", "surgery"), name="realtime_involved_row"),)
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.surgery}"
+
+
+class Examination(models.Model):
+    """How far the log was examined for conflicts: by the built-in kinds, or by a host's rule."""
+
+    name = models.CharField(max_length=255, unique=True)
+    position = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("examination")
+        verbose_name_plural = _("examinations")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.position}"
+
+
 class OptimizationRun(models.Model):
     """An optimisation as it was last told. `metrics` is a JSON text, `groups` who may know.
 

@@ -47,6 +47,7 @@ def project_environment(
         "DJANGO_DEBUG": "1",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
+        "WEBSOCKET_CONFLICTS": "0",
     }
     return ours | ({"REDIS_URL": redis_url} if redis_url else {}) | extra
 

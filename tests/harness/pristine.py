@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 from scheduler_realtime.models import Message
 
 _ADDON = "scheduler_realtime"
-_STAYS = {"Log", "Message", "Node"}
+_STAYS = {"Log", "Message", "Node", "Examination"}
 _SYSTEM = {"contenttypes", "sessions", "admin"}
 
 
