@@ -6,7 +6,9 @@ import asyncio
 import datetime as dt
 import logging
 import time
+from collections.abc import Iterable
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from django.utils import timezone
 
@@ -43,6 +45,7 @@ class Watch:
         self._hub = hub
         self.unfinished = Unfinished()
         self._stale_since: dt.datetime | None = None
+        self._told: WeakSet[Connection] = WeakSet()
         self._looked_up_at = time.monotonic()
 
     async def run(self) -> None:
@@ -67,13 +70,18 @@ class Watch:
         silent = time.monotonic() - self._hub.road.level_at
         if self._stale_since is None and silent > conf().STALE_AFTER:
             self._stale_since = timezone.now() - dt.timedelta(seconds=silent)
-            self._say("stale", self._stale_since)
         elif self._stale_since is not None and silent <= conf().STALE_AFTER:
             self._stale_since = None
-            self._say("live", timezone.now())
+            self._say("live", timezone.now(), self._told)
+            self._told.clear()
+        if self._stale_since is not None:
+            # Whoever has come since is told in the next round: a welcome says nothing of it.
+            untold = self._hub.connections.difference(self._told)
+            self._say("stale", self._stale_since, untold)
+            self._told.update(untold)
 
-    def _say(self, state: str, since: dt.datetime) -> None:
-        for connection in tuple(self._hub.connections):
+    def _say(self, state: str, since: dt.datetime, to: Iterable[Connection]) -> None:
+        for connection in tuple(to):
             position = self._hub.road.promised(connection)
             connection.say("line", {"state": state, "since": since, "position": position})
 

@@ -245,3 +245,18 @@ test("what handlers and hooks throw is reported, and stops nobody", async () => 
   await settled();
   assert.deepEqual([world.heard, hooked[0], world.reported.length], [["a", "b"], { surgery_id: 7 }, 4]);
 });
+
+test("another user on the same page hears anew, and acknowledges nothing for the one before", async () => {
+  const world = new World();
+  const client = await world.live();
+  world.socket.hear(alert(101, "alert"));
+  world.socket.end(1006);
+  const acknowledged = assert.rejects(client.ack({ id: 101, key: "alert" }));
+  await world.clock.pass(500);
+  world.socket.welcome({ user_id: 2, position: 101, recovered: true });
+  await settled();
+  world.socket.hear(alert(101, "alert", { redelivered: true }));
+  assert.deepEqual(world.heard, ["alert", "alert"]);
+  assert.deepEqual(world.socket.sent.filter(({ type }) => type === "ack"), []);
+  await acknowledged;
+});

@@ -70,7 +70,12 @@ export class Asking {
 
   close() {
     this.drop();
-    for (const { reject } of this.#acks) reject(new Error("The client was closed."));
+    this.forget();
+  }
+
+  /** What was to be acknowledged is not any more: it was another user's, or the client ends. */
+  forget() {
+    for (const { reject } of this.#acks) reject(new Error("closed"));
     this.#acks.clear();
   }
 }

@@ -174,6 +174,10 @@ export class SurgerySchedulerWebSocket {
 
   #welcome(data) {
     const isOther = this.#place.user !== null && this.#place.user !== data.user_id;
+    if (isOther) {
+      this.#asking.forget();
+      this.#place.forget();
+    }
     this.#expects = data.recovered === false ? data.reason : "";
     if (data.recovered !== true || isOther) {
       this.#place.startFrom(data, true);

@@ -80,6 +80,12 @@ export class Place {
     return id && !before ? "placed" : "known";
   }
 
+  /** What one user has seen is new to another. */
+  forget() {
+    this.#awaiting.clear();
+    this.#recent.clear();
+  }
+
   /** The position of a message that came early, or undefined while it has none. */
   idOf(key) {
     return this.#awaiting.get(key) || undefined;
