@@ -12,6 +12,7 @@ from tests.harness import opening
 from tests.harness.child import wait_for
 from tests.harness.console import Console
 from tests.harness.site import Site
+from tests.test_optimizing_a_day import MESS
 
 pytestmark = pytest.mark.slow
 
@@ -146,6 +147,27 @@ def test_four_who_write_at_once_have_each_conflict_said_once(site: Site) -> None
 
     assert set(standing.values()) == expected(json.loads(site.shell(FACTS)))
     assert len(history(site)) > WRITERS
+
+
+def test_a_day_that_was_optimised_ends_with_no_conflict_of_its_surgeries(site: Site) -> None:
+    day = site.shell(MESS.format(ahead=1))
+    settled(site)
+    before = site.request("GET", f"/api/ws/conflicts?date={day}", who="scheduler").body["results"]
+
+    answer = site.request(
+        "POST", "/api/optimizations", who="scheduler", body={"date": day, "seconds": 2}
+    )
+    wait_for(
+        lambda: site.shell("print(OptimizationRun.objects.get().status)") == "completed",
+        within=30,
+        what="the end of the run",
+    )
+    settled(site)
+
+    after = site.request("GET", f"/api/ws/conflicts?date={day}", who="scheduler").body["results"]
+    assert answer.status == 202
+    assert before
+    assert after == []
 
 
 def test_a_server_killed_before_it_commits_leaves_both_or_neither(site: Site) -> None:
