@@ -20,7 +20,7 @@ CANDIDATES = $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 NEW_ENOUGH = import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check audit faults screenshots bench test-matrix matrix-cell clean
+.PHONY: help demo test check audit faults defences screenshots bench test-matrix matrix-cell clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,10 @@ audit: $(VENV)/tests.stamp ## Compare the pinned versions with the holes known o
 faults: $(VENV)/tests.stamp ## Break everything under load and judge what was heard, up to an hour
 	$(RUN) -m tests.faults $(ARGS)
 
-screenshots: $(VENV)/tests.stamp ## Take pictures of every page of the admin, light, dark and narrow
+defences: $(VENV)/tests.stamp ## Take each defence out in a copy and demand that its tests fail, half an hour
+	$(RUN) -m tests.defences $(ARGS)
+
+screenshots: $(VENV)/tests.stamp ## Take pictures of the admin and the board, light, dark and narrow
 	$(RUN) -m tests.screenshots $(ARGS)
 
 bench: $(VENV)/tests.stamp ## Measure latency, saves, sequencing, reconnecting and the board, on this machine

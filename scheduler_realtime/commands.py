@@ -21,9 +21,6 @@ from .conf import conf
 from .exceptions import BadFrame, InvalidMessage
 from .wire import plain
 
-MAX_NESTING: Final = 16
-"""JSON nesting of a client's frame; the deepest legal one has 3 levels."""
-
 Key = int | Annotated[str, Field(max_length=200)]
 Narrowing = Annotated[list[Key], Field(max_length=1000)] | None
 
@@ -185,8 +182,8 @@ def _ref(frame: dict[str, Any]) -> str | None:
 
 
 def _loaded(text: str) -> dict[str, Any]:
-    if _nesting(text) > MAX_NESTING:
-        raise BadFrame("bad_json", f"The frame is nested more than {MAX_NESTING} levels deep.")
+    if _nesting(text) > (most := conf().MAX_FRAME_NESTING):
+        raise BadFrame("bad_json", f"The frame is nested more than {most} levels deep.")
     try:
         frame = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
         plain(frame, "frame")
@@ -201,7 +198,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 def _nesting(text: str) -> int:
     """How deep the brackets of a JSON text are nested, strings apart."""
-    if text.count("{") + text.count("[") <= MAX_NESTING:
+    if text.count("{") + text.count("[") <= conf().MAX_FRAME_NESTING:
         return 0
     depth = deepest = 0
     in_string = escaped = False

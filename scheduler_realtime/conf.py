@@ -53,7 +53,8 @@ class Conf:
     """A socket that sent nothing for so long closes with 4408: four heartbeats missed."""
 
     AUTHENTICATE_TIMEOUT: float = 10
-    """How long a socket may stay open without a credential."""
+    """How long a socket may stay open without a credential, and before that, without having finished
+    its request. The same goes for the headers of any HTTP request."""
 
     REVALIDATE_INTERVAL: float = 60
     """How often the users of all local sockets are looked up again, in one query."""
@@ -105,9 +106,21 @@ class Conf:
     MAX_FRAME_KEYS: int = 100
     """Keys an object in a client's frame may have: the largest legal one has five."""
 
+    MAX_FRAME_NESTING: int = 16
+    """Levels of JSON in a client's frame: the deepest legal one has three."""
+
     REPLAYS_PER_MINUTE: int = 60
     """Times a user may resume within a minute in one process; who comes back more often is told to
     read afresh (`too_many`): a replay reads the log, and sends up to `REPLAY_LIMIT` messages."""
+
+    TICKETS_PER_MINUTE: int = 30
+    """Tickets a user may ask for: a page needs one each time that it connects."""
+
+    BROADCASTS_PER_MINUTE: int = 60
+    """Times a user may call `broadcast` and `notify` each, emergency alerts apart: nobody reads more."""
+
+    REQUESTS_PER_MINUTE: int = 240
+    """Other REST requests of a user: a client that polls as fast as it may sends four a second."""
 
     PROGRESS_PER_SECOND: float = 5
     """Progress frames of one optimisation that are sent in a second: the eye takes in no more. The

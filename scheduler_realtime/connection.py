@@ -70,8 +70,9 @@ class Connection:
         self.known = asyncio.Event()
         self.known.set()
         self.catching_up: asyncio.Task[None] | None = None
+        self._on_abort = on_abort
         self.mailbox = Mailbox(
-            send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=on_abort
+            send, on_stuck=self._on_stuck, on_space=self.space.set, on_abort=self._on_cut
         )
 
     @property
@@ -236,13 +237,24 @@ class Connection:
         if self.catching_up is not None:
             self.catching_up.cancel()
 
-    def close(self, code: int) -> None:
-        """Close the socket behind what waits for it. Safe to call twice: the first code stands."""
-        self.mailbox.close(code)
+    def close(self, code: int, *, is_heard: bool = True) -> None:
+        """Close the socket behind what waits for it. Safe to call twice: the first code stands.
+
+        One that is not heard any more is not read from this moment on.
+        """
+        self.mailbox.close(code, is_heard=is_heard)
 
     def _on_stuck(self) -> None:
         self.mailbox.discard()
         self.close(close_codes.SLOW_READER)
+
+    def _on_cut(self) -> None:
+        if (code := self.mailbox.close_code) is not None:
+            said = (
+                "Socket %s of user %r was cut off: its client did not read that it closes with %s."
+            )
+            logger.warning(said, self.id, self.identity.user_id, code)
+        self._on_abort()
 
     def _text(self, row: Row, epoch: str, mark: Mark | None) -> str | None:
         """The frame for this user now. Outlives a message that cannot be read: the rest goes on.

@@ -11,17 +11,21 @@ from urllib.parse import parse_qs
 
 from django.db import Error
 
-from . import close_codes, identity, tickets
+from . import close_codes, identity, servers, tickets
 from .claims import Claims
 from .conf import conf
 from .exceptions import TokenRejected
 from .gathering import PerLoop
 from .identity import Identity
+from .ratelimit import TokenBucket
 
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/api/ws/ws"
 """Where sockets are opened, behind the host's script prefix if it has one."""
+
+PINGS_BURST: Final = 100
+"""Pings a client may send at once, and `FRAMES_PER_SECOND` in the long run: the next cuts the line."""
 
 SUBPROTOCOL: Final = "scheduler.v1"
 _BEARER_SUBPROTOCOL: Final = "bearer."
@@ -92,6 +96,19 @@ async def _redeemed(ticket: str) -> Claims:
         raise TokenRejected("Try again later.", close_code=close_codes.AT_CAPACITY) from None
 
 
+def _count_pings(send: Any) -> None:
+    """Cut off who sends more pings than frames: a server answers them by itself, and all of them."""
+    pings = TokenBucket(PINGS_BURST, conf().FRAMES_PER_SECOND)
+
+    def may_ping() -> bool:
+        if not (may := pings.take()):
+            logger.warning("A client was cut off: it sent pings without end.")
+            servers.abort(send)
+        return may
+
+    servers.on_ping(send, may_ping)
+
+
 class JWTAuthMiddleware:
     """ASGI middleware: puts `scope["realtime_identity"]` beside what others put there.
 
@@ -103,6 +120,7 @@ class JWTAuthMiddleware:
         self.app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        _count_pings(send)
         found: Identity | TokenRejected | None = None
         if (credential := credential_of(scope)) is not None:
             try:

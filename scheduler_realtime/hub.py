@@ -56,7 +56,7 @@ class Hub:
         self.deliveries = Deliveries(self.road)
         self.rights = Rights(self)
         self._dashboards = Dashboards(self)
-        self._watch = Watch(self)
+        self.watch = Watch(self)
         self._courier = Courier()
         self._listening = Listening(wanted=self.groups.names, hear=self._on_layer)
         self._heard: deque[dict[str, Any]] = deque()
@@ -77,7 +77,7 @@ class Hub:
             self.road.run(),
             self._courier.run(),
             self._listening.run(),
-            self._watch.run(),
+            self.watch.run(),
             self.rights.run(),
             self.deliveries.run(),
             self.attendance.run(),

@@ -27,6 +27,12 @@ HANDSHAKE_GRACE: Final = 12.0
 """Seconds the client has to answer a close frame: a little more than uvicorn waits, which then
 flushes what the client may never read."""
 
+ANSWER_WITHIN: Final = 1.0
+"""Seconds after which what a client still sends, instead of that answer, is not read any more."""
+
+UNHEARD_GRACE: Final = 1.0
+"""Seconds the close frame of a client that floods has to reach it: nothing else is left to do."""
+
 
 class Mailbox:
     """A queue of items for one socket, and its writer. Belongs to one event loop.
@@ -57,6 +63,7 @@ class Mailbox:
         self._is_paused = False
         self._was_full = False
         self._close_code: int | None = None
+        self._answer_within, self._grace = ANSWER_WITHIN, HANDSHAKE_GRACE
         self._is_over = False
         self._is_finished = False
         self._stuck: asyncio.TimerHandle | None = None
@@ -69,6 +76,11 @@ class Mailbox:
     def dropped(self) -> int:
         """How many ephemeral items found no room."""
         return self._queue.dropped
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that the socket closes with, or None where it is not to close."""
+        return self._close_code
 
     @property
     def is_closing(self) -> bool:
@@ -107,11 +119,16 @@ class Mailbox:
             self._queue.put_ahead(item)
             self._pump()
 
-    def close(self, code: int) -> None:
-        """Write what waits, then close with this code; abort if the client does not read."""
+    def close(self, code: int, *, is_heard: bool = True) -> None:
+        """Write what waits, then close with this code; abort if the client does not read.
+
+        Of one that is not heard any more not even the answer to that is waited for.
+        """
         if self.is_closing:
             return
         self._close_code = code
+        if not is_heard:
+            self._answer_within, self._grace = 0.0, UNHEARD_GRACE
         self._abort_in(CLOSE_GRACE)
         self._pump()
 
@@ -134,7 +151,7 @@ class Mailbox:
         servers.unregister_producer(self._send)
         # A server closes by flushing first, for ever where the client does not read: uvicorn
         # would not end at SIGTERM. To a connection that is closed by then this does nothing.
-        grace = HANDSHAKE_GRACE if has_closed else CLOSE_GRACE
+        grace = self._grace if has_closed else CLOSE_GRACE
         self._loop.call_later(grace, servers.abort, self._send)
 
     def abort(self) -> None:
@@ -181,7 +198,8 @@ class Mailbox:
         if self._is_over or self._is_paused or self._close_code is None or self._queue.items:
             return None
         self._is_over = True
-        self._abort_in(HANDSHAKE_GRACE)
+        self._abort_in(self._grace)
+        self._loop.call_later(self._answer_within, servers.stop_reading, self._send)
         return {"type": "websocket.close", "code": self._close_code}
 
     def _tell_of_space(self) -> None:
@@ -243,18 +261,25 @@ class Mailbox:
             self._stuck.cancel()
             self._stuck = None
 
-    # Twisted's IPushProducer: daphne's transport buffers without bound, and says so this way.
+    # Twisted's IPushProducer: a transport buffers without bound, and says so this way.
+
+    def hold_back(self) -> None:
+        """A frame was taken: that the client is not read while it does not read still stands."""
+        if self._is_paused:
+            servers.stop_reading(self._send)
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """The transport's buffer is full. Said again at each write, a ping, while it stays so."""
+        """The transport's buffer is full. May be said again at each write while it stays so."""
         if not self._is_paused:
             self._is_paused = True
             self._watch()
+            servers.stop_reading(self._send)
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """The client has read on."""
         self._is_paused = False
         self._unwatch()
+        servers.read_on(self._send)
         self._loop.call_soon(self._pump)
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name

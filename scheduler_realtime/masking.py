@@ -1,4 +1,4 @@
-"""Masking: no line that a server logs says a token or a ticket."""
+"""Masking: no line that a server logs says a token or a ticket, or was begun by a client."""
 
 from __future__ import annotations
 
@@ -70,6 +70,17 @@ def masked(text: str) -> str:
     return text
 
 
+_BREAKS: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""What begins a line, or colours a terminal: a client may have put it into an address or a path."""
+
+_SERVERS: Final = frozenset(name.partition(".")[0] for name in LOGGERS)
+
+
+def shown(text: str) -> str:
+    """The text in one line: what would begin another one is written as Python escapes it."""
+    return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class Masking(logging.Filter):
     """Masks a record in place, for whichever handler comes next; never keeps one back."""
 
@@ -82,11 +93,13 @@ class Masking(logging.Filter):
 
 
 def _mask(record: logging.LogRecord) -> None:
+    # What a host says by itself may have as many lines as it likes.
+    argument = _quoted if record.name.partition(".")[0] in _SERVERS else _argument
     # One by one first: uvicorn's formatter wants the five arguments of an access record.
     if isinstance(record.args, Mapping):
-        record.args = {name: _argument(value) for name, value in record.args.items()}
+        record.args = {name: argument(value) for name, value in record.args.items()}
     elif record.args:
-        record.args = tuple(map(_argument, record.args))
+        record.args = tuple(map(argument, record.args))
     said = record.getMessage()
     if (clean := masked(said)) != said:
         # The name stood in the format, and the token among the arguments.
@@ -103,6 +116,12 @@ def _argument(value: Any) -> Any:
         return value
     said = str(value)
     return value if (clean := masked(said)) == said else clean
+
+
+def _quoted(value: Any) -> Any:
+    """The same, in one line where it is a text."""
+    found = _argument(value)
+    return shown(str(found)) if isinstance(found, str | BaseException) else found
 
 
 _masking: Final = Masking()
@@ -130,7 +149,7 @@ def _mask_daphnes_access_log() -> None:
         return
 
     def write_entry(self: Any, host: Any, date: Any, request: str, *more: Any, **rest: Any) -> None:
-        original(self, host, date, masked(request), *more, **rest)
+        original(self, shown(str(host)), date, shown(masked(request)), *more, **rest)
 
     setattr(write_entry, _MARK, True)
     generator.write_entry = write_entry

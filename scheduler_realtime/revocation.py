@@ -44,6 +44,12 @@ def blacklisted_model() -> Any:
     return _model("BlacklistedToken")
 
 
+def has_ended(user_key: Any, issued_at: float | None) -> bool:
+    """Whether this user has logged out since a token was issued, as far as there is a blacklist."""
+    logout = None if issued_at is None else logouts([user_key]).get(user_key)
+    return logout is not None and issued_at is not None and logout.ends(issued_at)
+
+
 def _model(name: str) -> Any:
     return apps.get_model("token_blacklist", name)
 

@@ -80,7 +80,7 @@ class Session:
             ref = commands.ref_in(message.get("text") or "")
             connection.complain(RATE_LIMITED, "Too many frames; slow down.", ref=ref)
             if self._refused.add():
-                connection.close(close_codes.TOO_MANY)
+                connection.close(close_codes.TOO_MANY, is_heard=False)
             return
         try:
             await self._act(parsed(message))

@@ -1,4 +1,4 @@
-"""The watch of a hub: who fell silent, whose token ends, and whether the log is still read."""
+"""The watch of a hub: who never gets to the point or fell silent, whose token ends, and whether the log is still read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import datetime as dt
 import logging
 import time
+from collections.abc import Iterable
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from .conf import conf
 from .connection import Connection
 from .rights import Rights
 from .road import Road
+from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,9 @@ class Watch:
 
     def __init__(self, hub: House) -> None:
         self._hub = hub
+        self.unfinished = Unfinished()
         self._stale_since: dt.datetime | None = None
+        self._told: WeakSet[Connection] = WeakSet()
         self._looked_up_at = time.monotonic()
 
     async def run(self) -> None:
@@ -49,6 +54,7 @@ class Watch:
             await asyncio.sleep(ROUND)
             try:
                 self._line()
+                self.unfinished.sweep()
                 for connection in tuple(self._hub.connections):
                     self._check(connection)
                 self._hub.rights.close_overdue()
@@ -64,13 +70,18 @@ class Watch:
         silent = time.monotonic() - self._hub.road.level_at
         if self._stale_since is None and silent > conf().STALE_AFTER:
             self._stale_since = timezone.now() - dt.timedelta(seconds=silent)
-            self._say("stale", self._stale_since)
         elif self._stale_since is not None and silent <= conf().STALE_AFTER:
             self._stale_since = None
-            self._say("live", timezone.now())
+            self._say("live", timezone.now(), self._told)
+            self._told.clear()
+        if self._stale_since is not None:
+            # Whoever has come since is told in the next round: a welcome says nothing of it.
+            untold = self._hub.connections.difference(self._told)
+            self._say("stale", self._stale_since, untold)
+            self._told.update(untold)
 
-    def _say(self, state: str, since: dt.datetime) -> None:
-        for connection in tuple(self._hub.connections):
+    def _say(self, state: str, since: dt.datetime, to: Iterable[Connection]) -> None:
+        for connection in tuple(to):
             position = self._hub.road.promised(connection)
             connection.say("line", {"state": state, "since": since, "position": position})
 

@@ -40,7 +40,9 @@ def page(clustered_site: Site, chromium: Chrome) -> Iterator[Callable[[str], Chr
 
 
 def first(site: Site, status: str = "scheduled") -> dict[str, Any]:
-    return next(row for row in site.surgeries() if row["status"] == status)
+    """The next of the first room, whatever the hour: there is a row below to move it to."""
+    waiting = [row for row in site.surgeries() if row["status"] == status]
+    return min(waiting, key=lambda row: (row["room"], row["start_time"]))
 
 
 def node(page: Chrome, surgery_id: int) -> WebElement:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from scheduler_realtime import commands
 from scheduler_realtime.commands import Ack, Authenticate, Heartbeat, Presence, Subscribe
@@ -119,6 +120,23 @@ def test_a_refusal_carries_the_frames_ref_where_it_is_one(
 
     assert refusal(text).ref == ref
     assert commands.ref_in(text) == ref
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MAX_FRAME_NESTING", '{"type":"heartbeat","data":{"x":[]}}'),
+        ("MAX_FRAME_KEYS", DEEPEST_LEGAL),
+    ],
+)
+def test_how_deep_and_how_wide_a_frame_may_be_is_a_setting(
+    name: str, text: str, settings: Settings
+) -> None:
+    commands.parse(text)
+
+    settings.SCHEDULER_REALTIME = {name: 1}
+
+    assert refusal(text).code == "bad_json"
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[]", ONE_TOO_DEEP])

@@ -183,6 +183,27 @@ async def test_a_send_acts_in_the_context_its_socket_was_opened_in() -> None:
     box.mailbox.finish()
 
 
+async def test_who_does_not_read_is_not_read_either(daphne_box: Box) -> None:
+    line: Any = daphne_box.line
+
+    line.producer.pauseProducing()
+    line.resumeProducing()  # as a server does by itself when a frame was taken
+    daphne_box.mailbox.hold_back()
+    is_read = line.is_read
+    line.producer.resumeProducing()
+
+    assert (is_read, line.is_read) == (False, True)
+
+
+async def test_who_is_not_heard_any_more_is_not_read_while_it_is_told(daphne_box: Box) -> None:
+    line: Any = daphne_box.line
+
+    daphne_box.mailbox.close(4429, is_heard=False)
+    await turns()
+
+    assert (line.close_code, line.is_read) == (4429, False)
+
+
 async def test_daphnes_pause_holds_frames_back_and_its_resume_lets_them_go(daphne_box: Box) -> None:
     producer = daphne_box.line.producer  # type: ignore[attr-defined]
     daphne_box.put("before")

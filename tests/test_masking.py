@@ -117,6 +117,27 @@ def test_daphnes_access_log_is_masked_though_it_is_no_logger() -> None:
     assert TICKET not in said.getvalue()
 
 
+@pytest.mark.parametrize("character", ["\n", "\r", "\x1b", "\x85", "\u2028"])
+def test_what_a_client_wrote_begins_no_line_of_a_server(
+    character: str, lines: tuple[logging.Logger, io.StringIO]
+) -> None:
+    logger, said = lines
+
+    logger.info('%s - "%s"', f"::1{character}FORGED", ValueError(f"/{character}FORGED"))
+    logger.info("%(path)s", {"path": f"/{character}FORGED"})
+
+    assert character not in said.getvalue().replace("\n", "", 2).rstrip("\n")
+    assert said.getvalue().count("FORGED") == 3
+
+
+def test_what_a_host_says_may_have_many_lines() -> None:
+    record = logging.LogRecord("surgeries", logging.INFO, "", 0, "%s", ("one\ntwo",), None)
+
+    masking.Masking().filter(record)
+
+    assert record.getMessage() == "one\ntwo"
+
+
 def test_a_broken_line_is_its_handlers_to_report(lines: tuple[logging.Logger, io.StringIO]) -> None:
     record = logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None)
 

@@ -43,7 +43,7 @@ class Crowd:
 
     def __init__(self, boss: User) -> None:
         self.boss = boss
-        self.node = node("host", 7)
+        self.node = node("host", 7, lease=600)
         self.other = node("host", 8, lease=-1)
         self.users = User.objects.bulk_create(
             [User(username=f"user {n}", password="!") for n in range(USERS)]

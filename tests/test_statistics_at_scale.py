@@ -31,7 +31,7 @@ SELECT printf('%%032x', i), i, '1', 'schedule_update', i %% 10 = 0, %s, '{}',
 
 def fill(connections: int, messages: int) -> None:
     """That many sockets of as many users, messages with receipts, and samples of 20 minutes."""
-    nodes = [node(hostname=f"host {number}", report=BUSY) for number in range(4)]
+    nodes = [node(hostname=f"host {number}", lease=600, report=BUSY) for number in range(4)]
     users = User.objects.bulk_create(User(username=f"u{n}") for n in range(connections))
     for number, each in enumerate(nodes):
         sockets(each, *[user.pk for user in users[number :: len(nodes)]])

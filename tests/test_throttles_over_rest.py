@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from pytest_django import Settings
 
 from tests.harness.desk import ask, person, read
 
@@ -42,6 +43,25 @@ def test_all_other_requests_of_a_user_are_counted_together() -> None:
     assert {answer.status_code for answer in asked} == {200}
     check_throttled(refused)
     assert ask("POST", "ticket", who=who).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("TICKETS_PER_MINUTE", "ticket"),
+        ("BROADCASTS_PER_MINUTE", "broadcast"),
+        ("REQUESTS_PER_MINUTE", "cleanup"),
+    ],
+)
+def test_how_many_requests_a_user_may_send_is_a_setting(
+    name: str, path: str, settings: Settings
+) -> None:
+    settings.SCHEDULER_REALTIME = {name: 2}
+    who = person("who", "broadcast_message", "delete_connection")
+
+    asked = [ask("POST", path, who=who, body="{").status_code for _ in range(3)]
+
+    assert asked == [400, 400, 429]
 
 
 ALERT = {

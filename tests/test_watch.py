@@ -154,3 +154,19 @@ async def test_a_log_out_of_reach_is_told_and_its_return_as_well(
     assert live["position"] == 3
     assert live["since"] > stale["since"]
     assert seat.types.count("line") == 2
+
+
+async def test_who_comes_while_the_log_is_out_of_reach_is_told_as_well(
+    house: House, settings: Any
+) -> None:
+    settings.SCHEDULER_REALTIME = {"STALE_AFTER": 0.1}
+    first = await house.join()
+    await until(lambda: "line" in first.types)
+
+    late = await house.join()
+
+    await until(lambda: "line" in late.types)
+    assert late.last("line")["data"]["since"] == first.last("line")["data"]["since"]
+    assert first.types.count("line") == 1
+    house.publish_more(1)
+    await until(lambda: late.last("line")["data"]["state"] == "live")

@@ -20,7 +20,10 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ViewSet
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
 
+from scheduler_realtime import revocation
+from scheduler_realtime.conf import conf
 from scheduler_realtime.discretion import forget_values
 from scheduler_realtime.schemas import RealtimeSchema
 
@@ -31,10 +34,23 @@ MAX_BODY: Final = 64 * 1024
 
 
 class RealtimeThrottle(UserRateThrottle):
-    """240 requests a minute for each user: a client that polls as fast as it may sends four a second."""
+    """So many requests a minute for each user as a setting says; `rate` in a subclass goes first."""
 
     scope = "scheduler_realtime"
-    rate = "240/min"
+    setting: ClassVar[str] = "REQUESTS_PER_MINUTE"
+
+    def get_rate(self) -> str:
+        return f"{getattr(conf(), self.setting)}/min"
+
+
+class TokenAuthentication(JWTAuthentication):
+    """simplejwt's, which by itself goes on taking the access token of who has logged out."""
+
+    def get_user(self, validated_token: Any) -> Any:
+        user = super().get_user(validated_token)
+        if revocation.has_ended(user.pk, validated_token.get("iat")):
+            raise InvalidToken("Who had this token has logged out.")
+        return user
 
 
 class Holds(BasePermission):
@@ -74,7 +90,7 @@ class BoundedJSONParser(JSONParser):
 class RealtimeViewSet(ViewSet):
     """The root of our views. What it says here holds whatever the host's REST_FRAMEWORK says."""
 
-    authentication_classes = [JWTAuthentication, SessionAuthentication]
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes: Any = [IsAuthenticated]
     parser_classes = [BoundedJSONParser]
     renderer_classes = [JSONRenderer]

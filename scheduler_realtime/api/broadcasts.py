@@ -48,10 +48,10 @@ class MayBroadcast(Holds):
 
 
 class BroadcastThrottle(RealtimeThrottle):
-    """60 a minute for each user: nobody reads more."""
+    """For those who send."""
 
     scope = "scheduler_realtime_broadcast"
-    rate = "60/min"
+    setting = "BROADCASTS_PER_MINUTE"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Never refuse an emergency alert of somebody who may send one, though it counts."""

@@ -17,10 +17,10 @@ from .serializers import TicketSerializer
 
 
 class TicketThrottle(RealtimeThrottle):
-    """30 a minute for each user: a page needs one each time that it connects."""
+    """For those who ask for tickets."""
 
     scope = "scheduler_realtime_ticket"
-    rate = "30/min"
+    setting = "TICKETS_PER_MINUTE"
 
 
 class TicketViewSet(RealtimeViewSet):

@@ -1,4 +1,4 @@
-"""Credentials that only we know of: the token by which Prometheus reads the metrics."""
+"""Credentials that only we know of: a token as we take it, and the one Prometheus has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from .shapes import Schema
+
+
+class _AccessToken(OpenApiAuthenticationExtension):
+    """An access token of whoever has not logged out."""
+
+    target_class = "scheduler_realtime.api.base.TokenAuthentication"
+    name = "jwtAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> Schema:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 class _MetricsToken(OpenApiAuthenticationExtension):

@@ -33,6 +33,8 @@ class Route:
         self.target = target
         self.port = 0
         self.delay = 0.0
+        self.refuses_upgrades = False
+        """Whether a connection that asks for a WebSocket is reset, as some firms' proxies do."""
         self.lines: set[Line] = set()
         self._is_cut = False
         self._passable = asyncio.Event()
@@ -137,6 +139,8 @@ class Route:
                 await self._passable.wait()
                 if self.delay:
                     await asyncio.sleep(self.delay)
+                if self.refuses_upgrades and b"upgrade: websocket" in data.lower():
+                    line.cut()
                 if not line.is_swallowing:
                     writer.write(data)
                     await writer.drain()

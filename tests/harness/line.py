@@ -89,6 +89,7 @@ class DaphneLine(Line):
     def __init__(self) -> None:
         super().__init__()
         self.producer: Any = None
+        self.is_read = self.connected = True
         handle_reply = self._handle_reply
         self.own_send = functools.partial(handle_reply, self)
 
@@ -103,6 +104,12 @@ class DaphneLine(Line):
 
     def unregisterProducer(self) -> None:  # noqa: N802
         self.producer = None
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self.is_read = False
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self.is_read = True
 
     abortConnection = Line.abort  # noqa: N815
 

@@ -67,7 +67,7 @@ def populate(users: int, connections: int, messages: int) -> dict[str, Any]:
         User(username=f"nurse{n}", first_name="Miriam") for n in range(users)
     )
     nurse.user_set.add(*people)
-    node, now = make_node(), clock.now()
+    node, now = make_node(lease=600), clock.now()
     Connection.objects.bulk_create(
         (
             Connection(

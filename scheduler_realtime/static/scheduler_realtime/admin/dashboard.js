@@ -1,7 +1,7 @@
-/** The dashboard: what the feed tells goes to tiles, charts and tables, and it says whether it is live. */
+/** The dashboard: what the server tells of itself goes to tiles, charts and tables, and it says whether it is live. */
 
+import { SurgerySchedulerWebSocket, ticketFrom } from "../index.js";
 import { Chart } from "./chart.js";
-import { Feed } from "./feed.js";
 import { clock } from "./figures.js";
 import { Samples } from "./samples.js";
 import { RoleSeries, fixedSeries } from "./series.js";
@@ -9,6 +9,13 @@ import { fillNodes, fillRoles, fillTiles } from "./tables.js";
 
 const LATE = 7000; // three frames missed
 const TICK = 2000;
+
+/** Why there is no line any more, by what the client calls it. */
+const ENDS = {
+  "not permitted": "forbidden",
+  "disconnected by an administrator": "stopped",
+  "logged out": "loggedOut",
+};
 
 const root = document.getElementById("dashboard");
 const texts = JSON.parse(document.getElementById("dashboard-texts").textContent);
@@ -56,36 +63,33 @@ function draw() {
   }
 }
 
-const feed = new Feed(
-  {
-    socket: root.dataset.socket,
-    ticket: root.dataset.ticket,
-    csrf: root.querySelector("[name=csrfmiddlewaretoken]").value,
-  },
-  {
-    statistics(data) {
-      samples.add(data);
-      state.heardAt = Date.now();
-      state.show();
-      fillTiles(data);
-      fillNodes(document.getElementById("nodes"), data.by_node, texts.noNodes);
-      fillRoles(document.getElementById("roles"), data.by_role, texts.nobody);
-      draw();
-    },
-    line(isStale) {
-      state.isStale = isStale;
-      state.show();
-    },
-    lost() {
-      state.wasLost = true;
-      state.show();
-    },
-    ended(why) {
-      state.end = why;
-      state.show();
-    },
-  },
-);
+const csrf = root.querySelector("[name=csrfmiddlewaretoken]").value;
+const client = new SurgerySchedulerWebSocket(ticketFrom({ url: root.dataset.ticket, csrf }), {
+  url: new URL(".", new URL(root.dataset.socket, location)),
+  storage: null, // what was missed is in no message
+});
+
+client.on("statistics", ({ data }) => {
+  samples.add(data);
+  state.heardAt = Date.now();
+  state.show();
+  fillTiles(data);
+  fillNodes(document.getElementById("nodes"), data.by_node, texts.noNodes);
+  fillRoles(document.getElementById("roles"), data.by_role, texts.nobody);
+  draw();
+});
+
+client.on("line", ({ data }) => {
+  state.isStale = data.state === "stale";
+  state.show();
+});
+
+client.on("state", ({ state: now, refusal }) => {
+  if (client.transport === null) state.isStale = false; // it was the other line that said so
+  if (now === "stale") state.wasLost = true;
+  if (now === "refused") state.end = ENDS[refusal] ?? "loggedOut";
+  state.show();
+});
 
 // The charts move on while nothing comes, so that the gap can be seen.
 setInterval(() => {
@@ -94,4 +98,5 @@ setInterval(() => {
 }, TICK);
 addEventListener("resize", draw);
 draw();
-feed.open();
+client.subscribe({ types: ["statistics"] });
+client.connect();
