@@ -9,13 +9,16 @@ SURGERIES, ROOMS, PEOPLE, A_DAY = 100_000, 40, 120, 200
 
 MEASURE = """
 import json, time
-from django.db import connection, models
+from django.conf import settings
+from django.db import connection, models, reset_queries
 from django.contrib.auth.models import User
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from scheduler_realtime import conflicts, log
 from scheduler_realtime.relay import Relay
 from datetime import datetime, UTC
 
+settings.DEBUG = False  # which would log each statement
+reset_queries()
 SURGERIES, ROOMS, PEOPLE, A_DAY = {sizes}
 Surgery.objects.all().delete()
 rooms = [OperatingRoom.objects.create(name=f"Bench {{n}}") for n in range(ROOMS)]
@@ -87,12 +90,15 @@ for number in range(5):
         Surgery.objects.bulk_update(some, ["start_time", "end_time", "notes"])
         bulk[kind].append(examined())
         settle()
-one = Surgery.objects.get(pk=keys[5])
-one.notes = "counted"
-with CaptureQueriesContext(connection) as found:
-    one.save()
-saying = sorted({{q["sql"].split()[0] for q in found.captured_queries}})
-print(json.dumps({{"quiet": quiet, "loud": loud, "bulk": bulk, "save": [len(found), saying],
+saves = {{}}
+for is_on in (False, True):
+    with override_settings(SCHEDULER_REALTIME={{"CONFLICTS": is_on}}):
+        one = Surgery.objects.get(pk=keys[5])
+        one.notes = f"counted {{is_on}}"
+        with CaptureQueriesContext(connection) as found:
+            one.save()
+        saves[str(is_on)] = len(found)
+print(json.dumps({{"quiet": quiet, "loud": loud, "bulk": bulk, "saves": saves,
     "open": Conflict.objects.filter(status="open").count()}}))
 """
 
@@ -111,5 +117,5 @@ def run() -> None:
         print(
             f"conflicts  bulk_update of 500, {kind}: median {median:.0f} ms, max {slowest:.0f} ms"
         )
-    count, words = found["save"]
-    print(f"conflicts  a save is {count} statements ({', '.join(words)}), as without conflicts")
+    off, on = (found["saves"][name] for name in ("False", "True"))
+    print(f"conflicts  a save is {on} statements, and {off} where CONFLICTS is False")
