@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import OpenClustered, OpenEmbedded
 from tests.harness.app_server import KINDS, AppServer, Kind
+from tests.harness.hostile import CONTINUED, Hostile, frame
 from tests.harness.listener import Listener
 from tests.harness.site import Site
 
@@ -79,6 +80,23 @@ async def test_a_frame_of_the_largest_size_is_taken_and_a_larger_one_closes_with
         await ear.send_raw(json.dumps(frame) + " ")
 
         assert await ear.closed() == 4413
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        frame(b"x" * 1000, claims=8 * 2**20),
+        frame(b"x", is_last=False) + frame(b"x" * 60_000, CONTINUED, is_last=False) * 6,
+    ],
+    ids=["in one frame", "in pieces"],
+)
+async def test_a_message_far_too_large_is_ended_by_the_server_while_it_comes(
+    site: Site, begun: bytes
+) -> None:
+    async with Hostile.connected(site.server) as client:
+        await client.request(site.token("nurse"))
+        async with asyncio.timeout(5):
+            await client.ended_after(begun)
 
 
 async def test_bytes_are_counted_and_not_characters(site: Site) -> None:

@@ -187,8 +187,5 @@ async def break_off(site: Site, broken: bytes) -> None:
     """Send what is no WebSocket, and wait until the server has ended that connection."""
     async with Hostile.connected(site.server) as client:
         await client.request(site.token("nurse"))
-        with contextlib.suppress(OSError):
-            await client.send(broken)
-            async with asyncio.timeout(10):
-                while await client.read(4096):
-                    pass
+        async with asyncio.timeout(10):
+            await client.ended_after(broken)

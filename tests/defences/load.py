@@ -16,7 +16,9 @@ LOAD: Final = (
         file="servers.py",
         text="    bound_messages(send, most)\n",
         instead="    pass\n",
-        tests=(_LET_GO,),
+        tests=(
+            "test_limits.py::test_a_message_far_too_large_is_ended_by_the_server_while_it_comes",
+        ),
     ),
     Defence(
         threat="A frame without an end",

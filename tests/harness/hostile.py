@@ -60,6 +60,13 @@ class Hostile:
         """What has come, up to that many bytes; nothing where the server has closed."""
         return await self._loop.sock_recv(self._line, most)
 
+    async def ended_after(self, data: bytes) -> None:
+        """Send these bytes, and read on until the server has ended the connection."""
+        with contextlib.suppress(ConnectionError):  # it may cut the line at once
+            await self.send(data)
+            while await self.read(SMALL_WINDOW):
+                pass
+
     def half_close(self) -> None:
         """Say that nothing more will be sent."""
         self._line.shutdown(socket.SHUT_WR)
