@@ -20,8 +20,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 VARIABLE: Final = "SCHEDULER_REALTIME_FAILPOINT"
 
-PLACES: Final = ("relay.updated", "relay.committed", "relay.rung", "conflicts.kept")
-"""Positions are given but not committed; committed but not rung; rung. Conflicts are not committed."""
+OF_THE_RELAY: Final = ("relay.updated", "relay.committed", "relay.rung")
+"""Positions are given but not committed; committed but not rung; rung."""
+
+PLACES: Final = (*OF_THE_RELAY, "conflicts.kept")
+"""All there are; at the last one conflicts are written but not committed."""
 
 _SIGNALS: Final = {"kill": "SIGKILL", "stop": "SIGSTOP"}
 

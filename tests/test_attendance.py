@@ -33,8 +33,11 @@ async def written(house: House, *seats: Seat) -> None:
     await until(lambda: house.register.sockets == ids)
 
 
-async def test_sockets_that_come_together_are_one_batch(house: House) -> None:
+async def test_sockets_that_come_together_are_one_batch(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await until(lambda: house.register.batches)
+    monkeypatch.setattr(attendance, "BATCH", 0.5)  # however long the joins take here
     seats = [await house.join() for _ in range(20)]
 
     await written(house, *seats)

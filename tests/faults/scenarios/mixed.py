@@ -58,7 +58,7 @@ def _kill(stage: Stage, number: int) -> None:
 
 
 def _die(stage: Stage, number: int) -> None:
-    place = stage.dice.choice(failpoints.PLACES)
+    place = stage.dice.choice(failpoints.OF_THE_RELAY)
     relays.die_at(stage, _node(stage, number), place)
     _node(stage, number).start()
 

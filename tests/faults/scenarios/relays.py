@@ -24,7 +24,7 @@ def relays(stage: Stage) -> None:
     which is killed at one of the places and stopped at another.
     """
     others = stage.dice.sample(stage.place.nodes, min(3, len(stage.place.nodes) - 1))
-    places = list(failpoints.PLACES)
+    places = list(failpoints.OF_THE_RELAY)
     stage.dice.shuffle(places)
     _together(stage, die_at, others, places)
     _together(stage, _stop_at, others, places[1:] + places[:1])
