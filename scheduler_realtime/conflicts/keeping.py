@@ -43,7 +43,10 @@ def keep(
     """Open, resolve and bring up to date what involves these rows, in the transaction in progress.
 
     `found` is all of these kinds that involves any of them now. What holds already is not said
-    again, but to those who only now may know of it; those who may no more hear that it ended.
+    again, but to those who only now may know of it. Where some may no more, it has ended for all
+    who knew, and begins for those who may: one of them may be in an old and in a new group, and
+    must not be left with the end. So it is where a `may_see` decides, at each change of the rows:
+    nobody knows whose mind it changes.
     """
     standing_open = _open(label, kinds, keys)
     holding = {each.conflict_id: each for each in found}
@@ -82,11 +85,12 @@ def _bring_up_to_date(label: str, held: Iterable[tuple[Conflict, Finding]]) -> N
             continue  # who may hear of it cannot be told now: it stands as it stood
         before, now = frozenset(json.loads(row.groups)), finding.groups
         payload, draft = _opening(label, finding, now)
-        if before - now:
-            drafts.append(_resolution(row, before - now)[1])
-        if now - before:
+        is_judged_anew = draft.subject != row.subject
+        if before - now or is_judged_anew:
+            drafts += [_resolution(row, before)[1], draft]
+        elif now - before:
             drafts.append(_opening(label, finding, now - before)[1])
-        if now != before or _has_changed(row, payload):
+        if now != before or is_judged_anew or _has_changed(row, payload):
             told.append((payload, draft))
     if drafts:
         log.append(drafts)

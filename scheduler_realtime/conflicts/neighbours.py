@@ -41,12 +41,17 @@ def near(
     return list(found.values())
 
 
-def during(reader: Reader, bookings: Sequence[Booking]) -> list[Booking]:
-    """All that is anywhere around the time of these: who asks which rooms are free."""
+def during(
+    reader: Reader, bookings: Sequence[Booking], *, turnover: dt.timedelta = _NOTHING
+) -> list[Booking]:
+    """All that is anywhere around the time of these: who asks which rooms are free.
+
+    `turnover` is the longest of any room: who left it so long before may be in the way still.
+    """
     narrowing = Narrowing(reader.binding, log.database())
     if not bookings or not narrowing.since(dt.datetime.now(dt.UTC)):
         return []
-    spare = _turnover(reader, bookings)
+    spare = max(turnover, _turnover(reader, bookings))
     conditions = [_at(narrowing, _span([each], before=spare, after=spare)) for each in bookings]
     return reader.where(reduce(or_, conditions))
 

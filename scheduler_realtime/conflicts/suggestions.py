@@ -86,7 +86,8 @@ class _Rooms:
 
     def __init__(self, reader: Reader, movable: Sequence[Booking]) -> None:
         self._turnovers = dict(_rooms(reader.binding)) if movable else {}
-        self._taken = during(reader, movable) if self._turnovers else []
+        longest = max((each for each in self._turnovers.values() if each), default=dt.timedelta())
+        self._taken = during(reader, movable, turnover=longest) if self._turnovers else []
 
     def instead(self, pair: Pair, around: Iterable[Booking]) -> Iterator[dict[str, Any]]:
         """The first room that is free when the later one begins, if nothing but its room is taken."""

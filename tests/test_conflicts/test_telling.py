@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from project.scheduling.models import OperatingRoom, Surgery
 from scheduler_realtime import Audience, conflicts, standing
 from scheduler_realtime.testing import heard_by, pump
+from tests.harness.desk import ask, read
 from tests.hosts.bound import Bind, binder
 from tests.hosts.models import Appointment, Operation, Room
 from tests.test_conflicts.conftest import Heard, Plan, at
@@ -79,6 +80,34 @@ class TestWhoHears:
         first.delete()
         assert notified(before) == ["open", "resolved"]
         assert notified(after) == ["open", "resolved"]
+
+    def test_who_is_in_an_old_and_in_a_new_group_is_not_left_with_the_end(self) -> None:
+        nurse_and_porter, porter = user("both", "a", "b"), user("porter", "b")
+        _, second = operations(Room.objects.create(), "a,b", "a,b")
+        pump()
+
+        Operation.objects.filter(pk=second.pk).update(status="a")
+
+        assert notified(nurse_and_porter) == ["open", "resolved", "open"]
+        assert notified(porter) == ["open", "resolved"]
+
+
+@pytest.mark.usefixtures("unthrottled")
+def test_what_somebody_may_see_no_more_is_over_for_them_and_out_of_their_list(bind: Bind) -> None:
+    def may_see(binding: Any, user: User, operation: Operation) -> bool:
+        return operation.status != "secret" or user.username == "chief"
+
+    bind(Operation, room="room", start="start", end="end", may_see=may_see)
+    nurse, chief = user("nurse"), user("chief")
+    _, second = operations(Room.objects.create(), "planned", "planned")
+    pump()
+
+    Operation.objects.filter(pk=second.pk).update(status="secret")
+
+    assert notified(nurse) == ["open", "resolved"]
+    assert notified(chief)[-1] == "open"
+    assert read(ask("GET", "conflicts", who=nurse))["results"] == []
+    assert len(read(ask("GET", "conflicts", who=chief))["results"]) == 1
 
 
 class TestWhatIsSaid:
@@ -162,6 +191,17 @@ class TestSuggestions:
     def test_no_other_room_is_named_where_all_are_taken(self, plan: Plan) -> None:
         plan(0, 1, 2)
         plan(1, 1, 2)
+        heard = Heard()
+        plan(0, 1.5, 2)
+
+        assert [each["action"] for each in self.suggested(heard)] == ["move"]
+
+    def test_a_room_that_is_not_ready_yet_is_not_free(
+        self, plan: Plan, rooms: list[OperatingRoom]
+    ) -> None:
+        OperatingRoom.objects.filter(pk=rooms[1].pk).update(turnover_minutes=60)
+        plan(0, 1, 2)
+        plan(1, 0, 1)
         heard = Heard()
         plan(0, 1.5, 2)
 
