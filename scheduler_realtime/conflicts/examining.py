@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from scheduler_realtime import failpoints, log, registry
-from scheduler_realtime.messages import ScheduleUpdate
+from scheduler_realtime.messages import RESYNC, ScheduleUpdate
 from scheduler_realtime.models import Examination, Log, Message
+from scheduler_realtime.wire import dumps
 
 from .keeping import Difference, keep
 from .seeking import Found, Seeker
+from .sweeping import BEGINNING, part
 
 PAGE: Final = 200
 """Messages of one step; a `bulk` one may have 500 rows."""
@@ -32,17 +34,25 @@ _GUARDS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
-    """A part of the log: its changed rows by model, and up to which position that is."""
+class Place:
+    """How far was examined: the position, and a sweep as it is written down, or None."""
 
-    through: int
+    position: int
+    sweep: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A part of the log, or of a sweep: the rows by model, and how far was examined with them."""
+
+    through: Place
     keys: Mapping[str, Sequence[Any]]
 
 
 def is_behind(seeker: Seeker) -> bool:
-    """Whether the log goes further than it was examined. One statement."""
-    position = _examinations(seeker).values_list("position", flat=True).first()
-    return position is None or position != _head()
+    """Whether the log goes further than it was examined, or a sweep does."""
+    place = _place(_examinations(seeker))
+    return place is None or place.sweep is not None or place.position != _head()
 
 
 def step(seeker: Seeker) -> bool:
@@ -56,25 +66,27 @@ def step(seeker: Seeker) -> bool:
     alias = log.database()
     _make(seeker)
     if not connections[alias].features.has_select_for_update_skip_locked:
-        position = _examinations(seeker).values_list("position", flat=True).get()
-        stretch = _stretch(position)
+        place = _place(_examinations(seeker))
+        if place is None:
+            return False
+        stretch = _stretch(seeker, place)
         found = _sought(seeker, stretch)
         with transaction.atomic(using=alias):
-            return _write(seeker, position, stretch, found)
+            return _write(seeker, place, stretch, found)
     with transaction.atomic(using=alias):
         _guard(alias)
-        locked = _examinations(seeker).select_for_update(skip_locked=True)
-        mine = locked.values_list("position", flat=True).first()
+        mine = _place(_examinations(seeker).select_for_update(skip_locked=True))
         if mine is None:
             return False
-        stretch = _stretch(mine)
+        stretch = _stretch(seeker, mine)
         return _write(seeker, mine, stretch, _sought(seeker, stretch))
 
 
 def pass_over(seeker: Seeker) -> None:
     """Leave the next stretch unexamined: what it has wrong would hold up all that follows."""
-    position = _examinations(seeker).values_list("position", flat=True).get()
-    _examinations(seeker).filter(position=position).update(position=_stretch(position).through)
+    place = _place(_examinations(seeker))
+    if place is not None:
+        _move(seeker, place, _stretch(seeker, place).through)
 
 
 def recompute(
@@ -85,15 +97,23 @@ def recompute(
     _make(seeker)
     with transaction.atomic(using=alias):
         list(_examinations(seeker).select_for_update())
-        found = _sought(seeker, Stretch(through=0, keys=keys))
+        found = _sought(seeker, Stretch(through=Place(position=0, sweep=None), keys=keys))
         difference = _kept(seeker, found)
         transaction.set_rollback(is_dry, using=alias)
     return difference
 
 
-def _write(seeker: Seeker, position: int, stretch: Stretch, found: Mapping[str, Found]) -> bool:
-    moved = _examinations(seeker).filter(position=position).update(position=stretch.through)
-    if not moved:
+def _move(seeker: Seeker, was: Place, through: Place) -> bool:
+    """Stand further on; whether nobody else has been there since."""
+    here = Q(position=was.position, sweep=was.sweep)
+    if was.sweep is None:
+        here = Q(position=was.position, sweep__isnull=True)
+    rows = _examinations(seeker).filter(here)
+    return bool(rows.update(position=through.position, sweep=through.sweep))
+
+
+def _write(seeker: Seeker, was: Place, stretch: Stretch, found: Mapping[str, Found]) -> bool:
+    if not _move(seeker, was, stretch.through):
         return False
     _kept(seeker, found)
     failpoints.reach("conflicts.kept")
@@ -119,21 +139,37 @@ def _sought(seeker: Seeker, stretch: Stretch) -> dict[str, Found]:
     return found
 
 
-def _stretch(position: int) -> Stretch:
-    """What follows a position. One that the log does not have any more begins at its floor."""
-    alias = log.database()
+def _stretch(seeker: Seeker, place: Place) -> Stretch:
+    """What follows a place. One that the log does not have any more begins at its floor.
+
+    Then, and where everyone was told to read afresh, nobody can say what has changed: all that
+    has not ended is looked at, whenever nothing else is to be.
+    """
+    position, sweep = place.position, place.sweep
     state = log.state()
     head, floor = state.head, state.floor
     if position > head or position < floor:
-        position = floor
-    rows = Message.objects.using(alias).filter(
-        position__gt=position, position__lte=head, type=ScheduleUpdate.type
+        position, sweep = floor, dumps(BEGINNING)
+    through, keys, is_unknown = _changed(position, head)
+    if is_unknown:
+        sweep = dumps(BEGINNING)
+    elif sweep is not None and not any(keys.values()):
+        keys, got_to = part(seeker, json.loads(sweep))
+        sweep = None if got_to is None else dumps(got_to)
+    return Stretch(through=Place(position=through, sweep=sweep), keys=keys)
+
+
+def _changed(position: int, head: int) -> tuple[int, dict[str, list[Any]], bool]:
+    """Up to where was read, which rows changed, by model, and whether others did that none names."""
+    rows = Message.objects.using(log.database()).filter(
+        position__gt=position, position__lte=head, type__in=(ScheduleUpdate.type, RESYNC)
     )
     keys: dict[str, dict[Any, None]] = {}
     count = taken = 0
-    through: int = head
-    for place, text in _placed(rows):
+    through, is_unknown = head, False
+    for place, type_, text in _placed(rows):
         scope, taken, through = json.loads(text), taken + 1, place
+        is_unknown |= type_ == RESYNC
         if isinstance(label := scope.get("model"), str):
             own = keys.setdefault(label.lower(), {})
             own.update(dict.fromkeys(scope.get("surgeries", ())))
@@ -142,13 +178,19 @@ def _stretch(position: int) -> Stretch:
             break
     if taken < PAGE and count < ROWS:
         through = head
-    return Stretch(through=through, keys={label: list(own) for label, own in keys.items()})
+    return through, {label: list(own) for label, own in keys.items()}, is_unknown
 
 
-def _placed(rows: QuerySet[Message]) -> Iterator[tuple[int, str]]:
-    for place, text in rows.order_by("position").values_list("position", "scope")[:PAGE]:
+def _placed(rows: QuerySet[Message]) -> Iterator[tuple[int, str, str]]:
+    read = rows.order_by("position").values_list("position", "type", "scope")
+    for place, type_, text in read[:PAGE]:
         if place is not None:
-            yield place, text
+            yield place, type_, text
+
+
+def _place(rows: Any) -> Place | None:
+    found = rows.values_list("position", "sweep").first()
+    return None if found is None else Place(position=found[0], sweep=found[1])
 
 
 def _examinations(seeker: Seeker) -> Any:
@@ -157,7 +199,7 @@ def _examinations(seeker: Seeker) -> Any:
 
 def _make(seeker: Seeker) -> None:
     if not _examinations(seeker).exists():
-        row = Examination(name=seeker.name)
+        row = Examination(name=seeker.name, sweep=dumps(BEGINNING))
         Examination.objects.using(log.database()).bulk_create([row], ignore_conflicts=True)
 
 

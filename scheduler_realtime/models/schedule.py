@@ -61,10 +61,15 @@ class Involved(models.Model):
 
 
 class Examination(models.Model):
-    """How far the log was examined for conflicts: by the built-in kinds, or by a host's rule."""
+    """How far the log was examined for conflicts: by the built-in kinds, or by a host's rule.
+
+    `sweep` is a JSON text: how far everything that has not ended was looked at, where the log
+    could not say what had changed; null where no such look is under way.
+    """
 
     name = models.CharField(max_length=255, unique=True)
     position = models.BigIntegerField(default=0)
+    sweep = models.TextField(null=True)  # noqa: DJ001 - null is none
 
     class Meta:
         verbose_name = _("examination")
