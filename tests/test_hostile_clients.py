@@ -61,11 +61,10 @@ async def besieged(sites: dict[Kind, Site]) -> dict[Kind, Siege]:
 
 async def besiege(site: Site) -> Siege:
     siege, process = Siege(), psutil.Process(site.server.pid)
-    for _ in range(2):  # the memory of recent rows is full by now
-        await asyncio.to_thread(site.shell, WALL)
     eye = Eye(site.server)
     async with site.listen("viewer") as ear, eye.open():
         await ear.next("welcome")
+        await build(site, ear)  # what walls cost without a hostile client is paid by now
         before, token = process.memory_info().rss, site.token("nurse")
         names = [behaviour.__name__ for behaviour in BEHAVIOURS for _ in range(EACH)]
         acting = asyncio.gather(
