@@ -77,15 +77,18 @@ def failures(tree: Path, tests: list[str]) -> set[str]:
 
 def failed_on(backend: str, tree: Path, tests: list[str]) -> set[str]:
     words = [sys.executable, "-m", "pytest", "--ds=tests.settings", "-q", "--tb=no", "-rfE"]
-    done = subprocess.run(
-        [*words, *(f"tests/{test}" for test in tests)],
-        cwd=tree,
-        env=os.environ | {"TEST_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        timeout=WITHIN,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*words, *(f"tests/{test}" for test in tests)],
+            cwd=tree,
+            env=os.environ | {"TEST_BACKEND": backend},
+            capture_output=True,
+            text=True,
+            timeout=WITHIN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        sys.exit(f"These never end: {', '.join(tests)}. A test must fail instead.")
     if done.returncode not in {0, 1}:
         sys.exit(f"pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr}")
     found = re.findall(r"^(?:FAILED|ERROR) tests/([^\s\[]+)", done.stdout, re.MULTILINE)

@@ -86,7 +86,7 @@ LOAD: Final = (
         file="door.py",
         text="patience = asyncio.timeout(conf().AUTHENTICATE_TIMEOUT)",
         instead="patience = asyncio.timeout(None)",
-        tests=("test_door.py::test_a_stranger_who_says_nothing_in_time_is_unauthenticated",),
+        tests=("test_consumers.py::test_a_stranger_who_says_nothing_is_shown_out_in_time",),
     ),
     Defence(
         threat="Connections opened until none is left",
