@@ -55,6 +55,12 @@ def is_behind(seeker: Seeker) -> bool:
     return place is None or place.sweep is not None or place.position != _head()
 
 
+def is_sweeping(seeker: Seeker) -> bool:
+    """Whether nothing is left to do but a sweep, which is in no hurry."""
+    place = _place(_examinations(seeker))
+    return place is not None and place.sweep is not None and place.position == _head()
+
+
 def step(seeker: Seeker) -> bool:
     """Examine the next stretch of the log; whether that was done, and not by another just now.
 

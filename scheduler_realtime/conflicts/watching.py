@@ -25,6 +25,9 @@ LOOK: Final = 1.0
 BUSY_PAUSE: Final = 0.02
 """Seconds until one that found another at work looks whether that left anything over."""
 
+SWEEP_PAUSE: Final = 0.05
+"""Seconds between two parts of a sweep, so that a large one leaves the processor to others."""
+
 TRIES: Final = 3
 """Failures in a row after which a stretch of the log is passed over."""
 
@@ -119,6 +122,8 @@ class Watcher(threading.Thread):
                 logger.error("Conflicts of a stretch of the log were not looked for; see above.")
             elif not self._step():
                 return BUSY_PAUSE
+            elif examining.is_sweeping(self._seeker):
+                return SWEEP_PAUSE
         return LOOK
 
     def _step(self) -> bool:
