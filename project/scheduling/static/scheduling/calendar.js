@@ -68,3 +68,9 @@ export function daysBetween(earlier, later) {
 export function shifted(day, days) {
   return new Date(Date.parse(day) + days * DAY * MINUTE).toISOString().slice(0, 10);
 }
+
+/** `09:30`, of minutes into a day. @param {number} minutes */
+export function wallClock(minutes) {
+  const parts = [Math.floor(minutes / 60), minutes % 60];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}

@@ -1,5 +1,6 @@
 /** Moves surgeries by hand: a bar is dragged or pushed by keys, and the server is asked for it. */
 
+import { wallClock } from "./calendar.js";
 import { RequestFailed } from "./session.js";
 
 const STEP = 5; // minutes
@@ -144,7 +145,7 @@ export class Dragging {
   /** @param {Place} place */
   #words({ start, end, row }) {
     const room = this.#board.rooms.get(this.#chart.roomIds[row])?.name ?? "";
-    return `${clock(start)} to ${clock(end)}, ${room}`;
+    return `${wallClock(start)} to ${wallClock(end)}, ${room}`;
   }
 
   #rowHeight() {
@@ -167,9 +168,4 @@ function gripAt(x, box) {
 
 function snapped(minutes) {
   return Math.round(minutes / STEP) * STEP;
-}
-
-function clock(minutes) {
-  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
-  return `${String(hours).padStart(2, "0")}:${String(rest).padStart(2, "0")}`;
 }

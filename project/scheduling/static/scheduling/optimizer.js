@@ -29,7 +29,6 @@ export class Optimizer {
   #plot = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
   #lines = new Map(LINES.map(([, name]) => [name, drawn("polyline", { class: name })]));
   #session;
-  #day;
   #say;
   #mayStart = false;
   #id = "";
@@ -46,7 +45,6 @@ export class Optimizer {
     this.#section = section;
     this.#start = start;
     this.#session = session;
-    this.#day = day;
     this.#say = say;
     this.#bar.max = 100;
     this.#cancel.type = "button";
