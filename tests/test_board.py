@@ -20,10 +20,18 @@ WITHIN = 10
 
 def open_board(browser: Chrome, site: Site, who: str) -> None:
     """Log in on the board's own form, and wait until its line is live."""
+    enter_board(browser, site, who)
+    wait_for_board(browser)
+
+
+def enter_board(browser: Chrome, site: Site, who: str) -> None:
     browser.get(f"{site.server.http_url}/")
     browser.find_element(By.CSS_SELECTOR, "#login [name=username]").send_keys(who)
     browser.find_element(By.CSS_SELECTOR, "#login [name=password]").send_keys("demo")
     browser.find_element(By.CSS_SELECTOR, "#login button").click()
+
+
+def wait_for_board(browser: Chrome) -> None:
     wait(browser, lambda page: line_of(page) == "live")
     wait(browser, lambda page: page.find_elements(By.CSS_SELECTOR, "[data-surgery-id]"))
     browser.execute_script("window.neverReloaded = true")

@@ -12,7 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.harness import browser
 from tests.harness.site import Site
-from tests.test_board import bar, line_of, open_board, wait
+from tests.test_board import bar, enter_board, line_of, wait, wait_for_board
 
 STEP = timedelta(minutes=5)
 
@@ -25,14 +25,16 @@ def chromium() -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def page(clustered_site: Site, chromium: Chrome) -> Iterator[Callable[[str], Chrome]]:
+def page(clustered_site: Site, chromium: Chrome) -> Iterator[Callable[..., Chrome]]:
     """`page("nurse")`: the board, opened as that user by somebody who was not here before."""
 
-    def opened(who: str) -> Chrome:
+    def opened(who: str, is_shown: bool = True) -> Chrome:
         chromium.get(f"{clustered_site.server.http_url}/static/scheduling/icon.svg")
         chromium.execute_script("sessionStorage.clear()")
         chromium.get_log("browser")
-        open_board(chromium, clustered_site, who)
+        enter_board(chromium, clustered_site, who)
+        if is_shown:
+            wait_for_board(chromium)
         return chromium
 
     yield opened
@@ -75,7 +77,7 @@ def is_movable(page: Chrome) -> bool:
 
 
 def test_a_bar_that_is_dragged_moves_the_surgery_for_everybody(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("scheduler")
@@ -93,7 +95,7 @@ def test_a_bar_that_is_dragged_moves_the_surgery_for_everybody(
 
 
 def test_the_end_of_a_bar_that_is_dragged_makes_the_surgery_longer(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("scheduler")
@@ -109,7 +111,7 @@ def test_the_end_of_a_bar_that_is_dragged_makes_the_surgery_longer(
 
 
 def test_a_move_that_is_refused_goes_back_and_says_why(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("scheduler")
@@ -128,7 +130,7 @@ def test_a_move_that_is_refused_goes_back_and_says_why(
 
 
 def test_a_surgery_is_moved_by_keys_and_put_back_by_escape(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("scheduler")
@@ -148,7 +150,7 @@ def test_a_surgery_is_moved_by_keys_and_put_back_by_escape(
 
 
 def test_who_may_not_change_surgeries_cannot_take_hold_of_them(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("nurse")
@@ -161,7 +163,7 @@ def test_who_may_not_change_surgeries_cannot_take_hold_of_them(
 
 
 def test_who_changed_what_from_what_to_what_is_said(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("nurse")
@@ -178,7 +180,7 @@ def test_who_changed_what_from_what_to_what_is_said(
 
 
 def test_a_surgery_that_should_have_begun_says_in_its_bar_how_late_it_is(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     row = first(clustered_site)
     board = page("nurse")
@@ -206,26 +208,32 @@ from scheduler_realtime import broadcast_conflict_notification
 broadcast_conflict_notification(
     conflict_id="c", conflict_type="room_overlap", severity="critical", status="{status}",
     description="Two at once in OR 1", affected_surgeries={surgeries},
-    suggested_actions=["Begin the second at 11:00"],
+    suggested_actions=["Begin the second at 11:00", {move}],
 )
 """
 
 
 def test_a_conflict_marks_its_bars_and_is_listed_until_it_ends(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
-    one, other = [row["id"] for row in clustered_site.surgeries()[:2]]
+    first_row, other_row = clustered_site.surgeries()[:2]
+    one, other = first_row["id"], other_row["id"]
+    move = {"action": "change_room", "surgery_id": other, "room_id": first_row["room"]}
+    move |= {"start": other_row["start_time"], "end": other_row["end_time"]}
+    said = {"surgeries": [one, other], "move": move}
     board = page("nurse")
 
-    clustered_site.shell(CONFLICT.format(status="open", surgeries=[one, other]))
+    clustered_site.shell(CONFLICT.format(status="open", **said))
 
     listed = wait(board, lambda page: page.find_element(By.CSS_SELECTOR, "#conflicts ol").text)
     assert "Two at once in OR 1" in listed
     assert "Begin the second at 11:00" in listed
+    assert f"Move {other_row['surgery_type']} to " in listed
+    assert f" in {first_row['room_name']}" in listed
     assert [bar(board, id_, "data-conflict") for id_ in (one, other)] == ["critical"] * 2
     board.find_element(By.CSS_SELECTOR, "#conflicts button").click()
     wait(board, lambda page: page.switch_to.active_element == node(page, one))
-    clustered_site.shell(CONFLICT.format(status="resolved", surgeries=[one, other]))
+    clustered_site.shell(CONFLICT.format(status="resolved", **said))
     wait(board, lambda page: not page.find_element(By.ID, "conflicts").is_displayed())
     assert bar(board, one, "data-conflict") is None
 
@@ -243,7 +251,7 @@ broadcast_emergency_alert(
 
 
 def test_an_emergency_stays_and_says_to_its_sender_who_has_acknowledged_it(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     board = page("scheduler")
     clustered_site.shell(NOTIFY)
@@ -267,7 +275,7 @@ def test_an_emergency_stays_and_says_to_its_sender_who_has_acknowledged_it(
 
 
 def test_who_is_here_is_shown_with_another_day_where_they_look_at_one(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     board = page("nurse")
 
@@ -288,7 +296,7 @@ def test_who_is_here_is_shown_with_another_day_where_they_look_at_one(
 
 @pytest.mark.slow
 def test_a_day_is_optimised_by_a_button_and_the_run_is_seen_and_stopped(
-    clustered_site: Site, page: Callable[[str], Chrome]
+    clustered_site: Site, page: Callable[..., Chrome]
 ) -> None:
     board = page("scheduler")
     button = wait(board, lambda page: page.find_element(By.ID, "optimize"))
@@ -309,3 +317,15 @@ def test_a_day_is_optimised_by_a_button_and_the_run_is_seen_and_stopped(
     wait(board, lambda _: cancel.is_displayed())
     cancel.click()
     wait(board, lambda page: page.find_elements(By.CSS_SELECTOR, '[data-status="cancelled"]'))
+
+
+def test_who_may_not_see_the_schedule_is_told_so(
+    clustered_site: Site, page: Callable[..., Chrome]
+) -> None:
+    clustered_site.shell("Group.objects.get(name='viewer').permissions.clear()")
+    board = page("viewer", False)
+
+    wait(
+        board, lambda page: "You may not see this schedule" in page.find_element(By.ID, "line").text
+    )
+    assert clustered_site.request("GET", "/api/people", who="viewer").status == 403

@@ -1,6 +1,7 @@
 /** Draws the day: rooms as rows, time as columns, and a bar for each surgery. */
 
 import { Bar } from "./bar.js";
+import { wallClock } from "./calendar.js";
 import { element } from "./elements.js";
 
 const HOUR = 60;
@@ -65,11 +66,6 @@ export class Chart {
     this.#now.hidden = now < this.#from || now > this.#to;
     this.#now.style.left = this.#percent(now - this.#from);
     for (const bar of this.#bars.values()) bar.tellLate();
-  }
-
-  /** @param {number} id */
-  has(id) {
-    return this.#board.surgeries.has(id);
   }
 
   /** Marks those that are in a conflict. @param {Map<number, string>} severities by surgery */
@@ -164,7 +160,7 @@ export class Chart {
       return node;
     };
     this.#axis.replaceChildren(
-      ...hours.map((at) => placed(element("span", "hour", hourName(at)), at)),
+      ...hours.map((at) => placed(element("span", "hour", wallClock(at)), at)),
     );
     this.#grid.replaceChildren(...hours.map((at) => placed(element("i", "rule"), at)));
     const rooms = [...this.#board.rooms.values()].map((room) => {
@@ -204,9 +200,4 @@ export class Chart {
   #percent(minutes) {
     return `${(100 * minutes) / (this.#to - this.#from)}%`;
   }
-}
-
-/** @param {number} minutes */
-function hourName(minutes) {
-  return `${String(minutes / HOUR).padStart(2, "0")}:00`;
 }

@@ -6,7 +6,8 @@ const PATH = "/api/ws/conflicts";
 
 /**
  * @typedef {{conflict_id: string, severity: string, description: string, status: string,
- *            affected_surgeries: number[], suggested_actions: string[]}} Conflict
+ *            affected_surgeries: number[], suggested_actions: (string | Move)[]}} Conflict
+ * @typedef {{action: string, surgery_id: number, room_id: number, start: string, end: string}} Move
  */
 
 export class Conflicts {
@@ -16,19 +17,25 @@ export class Conflicts {
   #list;
   #count;
   #session;
+  #board;
+  #calendar;
   #chart;
 
   /**
-   * @param {HTMLElement} section hidden while there is none
-   * @param {HTMLElement} count in the page's top, which leads to it
+   * @param {{section: HTMLElement, count: HTMLElement}} nodes both hidden while there is none; the
+   *        count is in the page's top, and leads to the section
    * @param {import("./session.js").Session} session
+   * @param {import("./board.js").Board} board
+   * @param {import("./calendar.js").Calendar} calendar
    * @param {import("./chart.js").Chart} chart
    */
-  constructor(section, count, session, chart) {
+  constructor({ section, count }, session, board, calendar, chart) {
     this.#section = section;
     this.#list = section.querySelector("ol");
     this.#count = count;
     this.#session = session;
+    this.#board = board;
+    this.#calendar = calendar;
     this.#chart = chart;
   }
 
@@ -59,7 +66,7 @@ export class Conflicts {
     for (const conflict of this.#open.values()) {
       for (const id of conflict.affected_surgeries) marks.set(id, conflict.severity);
       // What lies on another day is for whoever looks at that one.
-      if (conflict.affected_surgeries.some((id) => this.#chart.has(id))) {
+      if (conflict.affected_surgeries.some((id) => this.#board.surgeries.has(id))) {
         items.push(this.#item(conflict));
       }
     }
@@ -80,8 +87,20 @@ export class Conflicts {
     show.setAttribute("aria-label", `Show: ${conflict.description}`);
     show.addEventListener("click", () => this.#chart.show(conflict.affected_surgeries));
     const ways = element("ul");
-    ways.append(...conflict.suggested_actions.map((way) => element("li", "", way)));
+    ways.append(...conflict.suggested_actions.map((way) => element("li", "", this.#words(way))));
     item.append(element("b", "", conflict.description), show, ways);
     return item;
+  }
+
+  /** @param {string | Move} way a sentence, or where a surgery could be instead */
+  #words(way) {
+    if (typeof way === "string") return way;
+    const surgery = this.#board.surgeries.get(way.surgery_id);
+    const room = this.#board.rooms.get(way.room_id);
+    const [start, end] = [way.start, way.end].map((text) =>
+      this.#calendar.clockOn(this.#board.day, new Date(text)),
+    );
+    const what = surgery?.surgery_type ?? `surgery ${way.surgery_id}`;
+    return `Move ${what} to ${start}–${end}${room ? ` in ${room.name}` : ""}`;
   }
 }

@@ -21,7 +21,13 @@ const session = new Session();
 const calendar = new Calendar(document.body.dataset.timeZone);
 const board = new Board(session, calendar);
 const chart = new Chart($("chart"), board, calendar);
-const conflicts = new Conflicts($("conflicts"), $("conflict-count"), session, chart);
+const conflicts = new Conflicts(
+  { section: $("conflicts"), count: $("conflict-count") },
+  session,
+  board,
+  calendar,
+  chart,
+);
 const presence = new Presence($("presence"), () => board.day);
 const nameOf = (id) => board.people.get(id) ?? presence.nameOf(id) ?? `user ${id}`;
 const arrivals = new Arrivals($("arrivals"), board, calendar, nameOf);
