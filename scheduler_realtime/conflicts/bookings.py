@@ -16,9 +16,8 @@ from django.db.models import Q, QuerySet
 
 from scheduler_realtime import log
 from scheduler_realtime.binding import Path, ScheduleBinding, report_failure
+from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.wire import plain
-
-from .guarding import savepoint
 
 LONGEST: Final = dt.timedelta(days=7)
 """What lasts longer is no surgery but a mistake, or a closure: it takes no part."""

@@ -11,10 +11,10 @@ from django.db.models import Q
 from scheduler_realtime import log, members
 from scheduler_realtime.audience import EVERYONE, user_group
 from scheduler_realtime.binding import ScheduleBinding, day_of, report_failure
+from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Booking, Reader
-from .guarding import savepoint
 from .naming import SEVERITIES, conflict_id, room_names, sentence
 from .pairs import Pair
 from .suggestions import suggest

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding, report_failure
+from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Reader
 from .findings import Finding, Hearers, findings
-from .guarding import savepoint
 from .naming import conflict_id
 from .neighbours import near
 from .pairs import KINDS, pairs

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import Error, connections, transaction
+from django.db import Error, connections
 
 from scheduler_realtime import log, registry, subjects
 from scheduler_realtime.binding import ScheduleBinding, restored
 from scheduler_realtime.discretion import told_of
+from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.log import Addressed, Row
 from scheduler_realtime.subjects import Subject
 
@@ -78,7 +78,7 @@ class Case:
             raise LookupError("the object is not there")
         if id(taken) not in self._made:
             self._made[id(taken)] = restored(binding.model, taken, log.database())
-        with _undone():
+        with savepoint():
             return bool(binding.may_see(user, self._made[id(taken)]))
 
     def report(self) -> None:
@@ -91,9 +91,3 @@ class Case:
             self.failures,
             told_of(self.error),
         )
-
-
-def _undone() -> AbstractContextManager[object]:
-    """Inside a transaction of somebody else, a statement that fails must not spoil the rest of it."""
-    alias = log.database()
-    return transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext()

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from django.db import connections, transaction
 
-from scheduler_realtime import log
+from . import log
 
 
 def savepoint() -> AbstractContextManager[object]:
