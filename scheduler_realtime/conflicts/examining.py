@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
@@ -32,6 +32,8 @@ _GUARDS: Final = {
 }
 """Milliseconds, of PostgreSQL: who is stopped in the middle of a step has it taken from them."""
 
+Outlook = Literal["level", "behind", "sweeping"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -49,16 +51,17 @@ class Stretch:
     keys: Mapping[str, Sequence[Any]]
 
 
+def outlook(seeker: Seeker) -> Outlook:
+    """What there is to do: something of the log, or only a sweep, which is in no hurry."""
+    place = _place(_examinations(seeker))
+    if place is None or place.position != _head():
+        return "behind"
+    return "level" if place.sweep is None else "sweeping"
+
+
 def is_behind(seeker: Seeker) -> bool:
     """Whether the log goes further than it was examined, or a sweep does."""
-    place = _place(_examinations(seeker))
-    return place is None or place.sweep is not None or place.position != _head()
-
-
-def is_sweeping(seeker: Seeker) -> bool:
-    """Whether nothing is left to do but a sweep, which is in no hurry."""
-    place = _place(_examinations(seeker))
-    return place is not None and place.sweep is not None and place.position == _head()
+    return outlook(seeker) != "level"
 
 
 def step(seeker: Seeker) -> bool:

@@ -115,14 +115,17 @@ class Watcher(threading.Thread):
         return pause
 
     def _examine(self) -> float:
-        while not self._is_ending and examining.is_behind(self._seeker):
+        while not self._is_ending:
+            outlook = examining.outlook(self._seeker)
+            if outlook == "level":
+                break
             if self._refusals >= TRIES:
                 self._refusals = 0
                 examining.pass_over(self._seeker)
                 logger.error("Conflicts of a stretch of the log were not looked for; see above.")
             elif not self._step():
                 return BUSY_PAUSE
-            elif examining.is_sweeping(self._seeker):
+            elif outlook == "sweeping":
                 return SWEEP_PAUSE
         return LOOK
 
