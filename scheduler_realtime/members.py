@@ -13,6 +13,7 @@ from .audience import EVERYONE, permission_in, role_group, user_group
 from .conf import conf
 from .holding import has, holders_of
 from .identity import has_groups, roles_of, value_in
+from .paging import pages
 from .wire import plain
 
 _USER = "user."
@@ -32,11 +33,10 @@ def members_of(groups: Collection[str], *, needs: Collection[str] = ()) -> froze
 def _holding(keys: Collection[Any], permissions: Collection[str]) -> frozenset[Any]:
     """Those of the users who hold all of the permissions."""
     found: set[Any] = set()
-    listed = list(keys)
-    for start in range(0, len(listed), _PAGE):
-        page = list(active_users().filter(pk__in=listed[start : start + _PAGE]))
-        known = holders_of(permissions, page)
-        found.update(u.pk for u in page if all(has(u, held, known) for held in permissions))
+    for page in pages(keys, _PAGE):
+        users = list(active_users().filter(pk__in=page))
+        known = holders_of(permissions, users)
+        found.update(u.pk for u in users if all(has(u, held, known) for held in permissions))
     return frozenset(found)
 
 
@@ -76,9 +76,8 @@ def unknown_users(keys: Collection[int | str]) -> list[int | str]:
     values = {key: value_in(column, key) for key in keys}
     wanted = [value for value in values.values() if value is not None]
     found: set[Any] = set()
-    for start in range(0, len(wanted), _PAGE):
-        page = users.filter(pk__in=wanted[start : start + _PAGE])
-        found.update(page.values_list("pk", flat=True))
+    for page in pages(wanted, _PAGE):
+        found.update(users.filter(pk__in=page).values_list("pk", flat=True))
     return [key for key, value in values.items() if value not in found]
 
 
@@ -126,9 +125,8 @@ def _named(users: models.QuerySet[Any], groups: Collection[str]) -> frozenset[An
     named = [name.removeprefix(_USER) for name in groups if name.startswith(_USER)]
     keys = [key for name in named if (key := value_in(column, name)) is not None]
     found: set[Any] = set()
-    for start in range(0, len(keys), _PAGE):
-        page = users.filter(pk__in=keys[start : start + _PAGE])
-        found.update(page.values_list("pk", flat=True))
+    for page in pages(keys, _PAGE):
+        found.update(users.filter(pk__in=page).values_list("pk", flat=True))
     return frozenset(found)
 
 

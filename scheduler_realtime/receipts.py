@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -12,6 +12,7 @@ from django.db import connections
 from . import clock, log
 from .log import Filed, Row
 from .models import Position, Receipt
+from .paging import pages
 from .values import Key
 
 BATCH: Final = 200
@@ -122,7 +123,7 @@ def _upsert(marks: Mapping[tuple[Key, int], Filed], on_conflict: str) -> list[No
     news: list[Noted] = []
     with connection.cursor() as cursor:
         # In one order everywhere, so that two processes never wait for each other's rows.
-        for page in _pages(sorted(rows, key=str)):
+        for page in pages(sorted(rows, key=str), BATCH):
             values = ", ".join(["(%s, %s, %s, %s)"] * len(page))
             cursor.execute(
                 f"INSERT INTO {table} (user_id, message_id, delivered_at, acknowledged_at)"  # noqa: S608
@@ -150,7 +151,7 @@ def reach(positions: Mapping[Key, int], *, epoch: str) -> None:
         for user_id, position in positions.items()
     ]
     with connection.cursor() as cursor:
-        for page in _pages(sorted(rows, key=str)):
+        for page in pages(sorted(rows, key=str), BATCH):
             values = ", ".join(["(%s, %s, %s, %s)"] * len(page))
             cursor.execute(
                 f"INSERT INTO {table} (user_id, epoch, position, reached_at) VALUES {values}"  # noqa: S608
@@ -164,11 +165,6 @@ def reach(positions: Mapping[Key, int], *, epoch: str) -> None:
 def _moment(connection: Any) -> Any:
     field_ = Receipt._meta.get_field("delivered_at")
     return field_.get_db_prep_save(clock.now(), connection)
-
-
-def _pages(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), BATCH):
-        yield rows[start : start + BATCH]
 
 
 def awaiting(listeners: Collection[Listener]) -> dict[Listener, tuple[Row, ...]]:
@@ -202,7 +198,8 @@ def _acknowledged(users: Iterable[Key]) -> set[tuple[str, int]]:
     """Which of the messages that must be acknowledged these users have: as texts, and ids."""
     receipts = Receipt.objects.using(log.database()).order_by().exclude(acknowledged_at=None)
     found: set[tuple[str, int]] = set()
-    for page in _pages(list(dict.fromkeys(users))):
+    keys: Iterable[Any] = dict.fromkeys(users)  # of whatever type the host's are
+    for page in pages(keys, BATCH):
         rows = receipts.filter(user__in=page, message__ack_required=True)
         found.update(
             (str(user), message) for user, message in rows.values_list("user_id", "message_id")

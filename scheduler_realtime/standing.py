@@ -22,6 +22,7 @@ from .messages import (
     protected_by_setting,
 )
 from .models import Conflict, OptimizationRun
+from .paging import pages
 from .wire import dumps
 
 M = TypeVar("M", bound=Model)
@@ -148,10 +149,8 @@ def take_down_conflicts(told: Sequence[tuple[ConflictNotification, Draft]]) -> N
     rows = [_conflict(payload, draft, now) for payload, draft in told]
     # One that comes back is a new one, to whoever sorts by age.
     again = [row.conflict_id for row in rows if row.status != "resolved"]
-    for start in range(0, len(rows), _BATCH):
-        settled = conflicts().filter(
-            conflict_id__in=again[start : start + _BATCH], status="resolved"
-        )
+    for page in pages(again, _BATCH):
+        settled = conflicts().filter(conflict_id__in=page, status="resolved")
         settled.update(opened_at=now)
     conflicts().bulk_create(
         rows,

@@ -15,6 +15,7 @@ from django.db import connections
 from . import clock, log
 from .claims import Claims
 from .models import Ticket
+from .paging import pages
 from .wire import dumps
 
 LIFETIME: Final = 30
@@ -54,10 +55,8 @@ def redeem(tickets: Iterable[str]) -> dict[str, Claims]:
     column: Any = Ticket._meta.get_field("expires_at")
     now = column.get_db_prep_save(clock.now(), connection)
     found: dict[str, Claims] = {}
-    listed = sorted(digests)
     with connection.cursor() as cursor:
-        for start in range(0, len(listed), _BATCH):
-            page = listed[start : start + _BATCH]
+        for page in pages(sorted(digests), _BATCH):
             cursor.execute(
                 f"DELETE FROM {table} WHERE digest IN ({', '.join(['%s'] * len(page))})"  # noqa: S608
                 " AND expires_at > %s RETURNING digest, claims",

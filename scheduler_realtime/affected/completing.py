@@ -11,6 +11,7 @@ from django.db import transaction
 from scheduler_realtime import log
 from scheduler_realtime.binding import Interval, ScheduleBinding, report_failure
 from scheduler_realtime.folding import Entry
+from scheduler_realtime.paging import pages
 from scheduler_realtime.registry import binding_labelled
 from scheduler_realtime.wire import plain
 
@@ -41,10 +42,10 @@ def complete(entries: Sequence[Entry]) -> None:
         if binding is None:
             continue
         chunk = PLAIN_CHUNK if binding.has_plain_place else CHUNK
-        for start in range(0, len(asked), chunk):
+        for page in pages(asked, chunk):
             try:
                 with _savepoint(binding):
-                    _complete(binding, asked[start : start + chunk])
+                    _complete(binding, page)
             except Exception as error:  # noqa: BLE001 - the host's code may raise anything
                 report_failure(binding, "what its changes affect", error)
 

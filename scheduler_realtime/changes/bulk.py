@@ -11,6 +11,7 @@ from django.db import models
 
 from scheduler_realtime.binding import ScheduleBinding
 from scheduler_realtime.conf import conf
+from scheduler_realtime.paging import pages
 
 from .dependents import Tellings
 from .drafts import Change, record, resync
@@ -53,7 +54,7 @@ class BulkWrite:
                 raise TooManyRows
             self.links.begin_new(objects, limit)
         everything: models.QuerySet[Any] = models.QuerySet(self.model, using=self.using)
-        for page in _pages(sorted(existing) if not self.is_too_much else []):
+        for page in pages(sorted(existing) if not self.is_too_much else (), PAGE):
             self.begin(everything.filter(pk__in=page))
 
     @property
@@ -86,7 +87,7 @@ class BulkWrite:
         """Tell of rows with these keys that there were not before, as they are now."""
         for binding in self.bindings if not self.is_too_much else ():
             new = [key for key in keys if key not in self.before[binding]]
-            for page in _pages(new):
+            for page in pages(new, PAGE):
                 rows = touched(binding, self.model, page, self.using)
                 record(binding, [(None, row) for row in rows], using=self.using)
 
@@ -104,7 +105,7 @@ class BulkWrite:
         return found
 
     def _record(self, binding: ScheduleBinding, rows: Rows) -> None:
-        for page in _pages(list(rows)):
+        for page in pages(rows, PAGE):
             after = by_key(binding.rows(self.using), page)
             pairs: list[Change] = [(rows[key], after.get(key)) for key in page]
             record(binding, pairs, using=self.using)
@@ -121,8 +122,3 @@ class BulkWrite:
             self.tellings.sources.clear()
             self.links.seen.clear()
             self.links.keys.clear()
-
-
-def _pages(keys: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(keys), PAGE):
-        yield keys[start : start + PAGE]

@@ -12,6 +12,7 @@ from django.db import connections, models, transaction
 from scheduler_realtime import log, registry
 from scheduler_realtime.binding import ScheduleBinding, cleaned
 from scheduler_realtime.exceptions import RealtimeError
+from scheduler_realtime.paging import pages
 
 PAGE: Final = 500
 """Keys in one statement: within the variables of the oldest SQLite."""
@@ -113,9 +114,8 @@ def by_key(rows: models.QuerySet[Any], keys: Iterable[Any]) -> Rows:
 
 def in_pages(rows: models.QuerySet[Any], values: Iterable[Any], name: str = "pk") -> Iterator[Any]:
     """Those of the rows that have one of the values there: any number of them, in their order."""
-    listed = list(values)
-    for start in range(0, len(listed), PAGE):
-        yield from rows.filter(**{f"{name}__in": listed[start : start + PAGE]})
+    for page in pages(values, PAGE):
+        yield from rows.filter(**{f"{name}__in": page})
 
 
 def locked_one(

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from scheduler_realtime import log
 from scheduler_realtime.binding import Path, ScheduleBinding, report_failure
 from scheduler_realtime.guarding import savepoint
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import plain
 
 LONGEST: Final = dt.timedelta(days=7)
@@ -90,8 +91,8 @@ class Reader:
     def of(self, keys: Sequence[Any]) -> list[Booking]:
         """The bookings with these primary keys, as far as they are there and count."""
         found: list[Booking] = []
-        for start in range(0, len(keys), KEYS):
-            found += self.where(Q(pk__in=keys[start : start + KEYS]))
+        for page in pages(keys, KEYS):
+            found += self.where(Q(pk__in=page))
         return found
 
     def where(self, condition: Q) -> list[Booking]:
@@ -152,8 +153,8 @@ class Reader:
         found: dict[Any, list[Identity]] = {}
         for name in self.staff_lists:
             label = self.kind_at(name)
-            for start in range(0, len(keys), KEYS):
-                some = self.binding.rows(log.database()).filter(pk__in=keys[start : start + KEYS])
+            for page in pages(keys, KEYS):
+                some = self.binding.rows(log.database()).filter(pk__in=page)
                 for key, person in some.order_by().values_list("pk", name):
                     if person is not None:
                         found.setdefault(key, []).append((label, plain(person)))

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Q
-
 from scheduler_realtime import log, members
 from scheduler_realtime.audience import EVERYONE, user_group
 from scheduler_realtime.binding import ScheduleBinding, day_of, report_failure
 from scheduler_realtime.guarding import savepoint
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Booking, Reader
@@ -88,9 +87,8 @@ class Hearers:
 
     def _asked(self, keys: Sequence[Any]) -> Mapping[Any, frozenset[str]]:
         found: dict[Any, frozenset[str]] = {}
-        for start in range(0, len(keys), KEYS):
-            some = Q(pk__in=keys[start : start + KEYS])
-            rows = list(self._binding.rows(log.database()).filter(some))
+        for page in pages(keys, KEYS):
+            rows = list(self._binding.rows(log.database()).filter(pk__in=page))
             try:
                 with savepoint():
                     found |= {plain(row.pk): self._binding.audience(row).groups for row in rows}

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from scheduler_realtime import conditions, log, standing
 from scheduler_realtime.clean_text import cleaned
 from scheduler_realtime.messages import ConflictNotification
 from scheduler_realtime.models import Conflict, Involved
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import dumps
 
+from .bookings import KEYS
 from .findings import Finding
-
-KEYS: Final = 500
-"""Rows asked for in one query."""
 
 Telling = tuple[ConflictNotification, log.Draft]
 
@@ -66,11 +65,10 @@ def keep(
 
 def _open(label: str, kinds: Collection[str], keys: Sequence[Any]) -> dict[str, Conflict]:
     found: dict[str, Conflict] = {}
-    texts = [dumps(key) for key in keys]
-    for start in range(0, len(texts), KEYS):
+    for texts in pages(map(dumps, keys), KEYS):
         rows = standing.conflicts().filter(
             involved__label=label,
-            involved__surgery__in=texts[start : start + KEYS],
+            involved__surgery__in=texts,
             conflict_type__in=list(kinds),
             status="open",
         )
@@ -183,18 +181,14 @@ def _involve(label: str, fresh: Sequence[Finding]) -> None:
 
 
 def _ids(names: Iterable[str]) -> dict[str, int]:
-    return dict(pair for page in _pages(names) for pair in page)
-
-
-def _pages(names: Iterable[str]) -> Iterator[Iterable[tuple[str, int]]]:
-    wanted = list(names)
-    for start in range(0, len(wanted), KEYS):
-        rows = standing.conflicts().filter(conflict_id__in=wanted[start : start + KEYS])
-        yield rows.order_by().values_list("conflict_id", "pk")
+    found: dict[str, int] = {}
+    for page in pages(names, KEYS):
+        rows = standing.conflicts().filter(conflict_id__in=page).order_by()
+        found |= dict(rows.values_list("conflict_id", "pk"))
+    return found
 
 
 def _forget(resolved: Sequence[Conflict]) -> None:
     involved = Involved.objects.using(log.database())
-    for start in range(0, len(resolved), KEYS):
-        gone = [row.pk for row in resolved[start : start + KEYS]]
+    for gone in pages([row.pk for row in resolved], KEYS):
         involved.filter(conflict_id__in=gone).delete()

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from scheduler_realtime import log
 from scheduler_realtime.binding import Interval, Narrowing, Path
+from scheduler_realtime.paging import pages
 
 from .bookings import LONGEST, MOST_TURNOVER, Booking, Reader
 
@@ -33,9 +34,8 @@ def near(
     if not narrowing.since(dt.datetime.now(dt.UTC)):
         return []
     found: dict[Any, Booking] = {}
-    days = list(_days(bookings))
-    for start in range(0, len(days), CONDITIONS):
-        conditions = [_around(reader, narrowing, day, ahead) for day in days[start:][:CONDITIONS]]
+    for days in pages(_days(bookings), CONDITIONS):
+        conditions = [_around(reader, narrowing, day, ahead) for day in days]
         for booking in reader.where(reduce(or_, conditions)):
             found[booking.key] = booking
     return list(found.values())

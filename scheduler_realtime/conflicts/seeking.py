@@ -10,6 +10,7 @@ from scheduler_realtime import registry
 from scheduler_realtime.binding import ScheduleBinding, report_failure
 from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.identity import value_in
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import plain
 
 from .bookings import KEYS, Reader
@@ -70,8 +71,8 @@ class ByRule:
         reader, failed = Reader(binding), set()
         found: dict[str, Finding] = {}
         wanted = primary_keys(binding, keys)
-        for start in range(0, len(wanted), KEYS):
-            for row in reader.rows().filter(pk__in=wanted[start : start + KEYS]):
+        for page in pages(wanted, KEYS):
+            for row in reader.rows().filter(pk__in=page):
                 try:
                     with savepoint():
                         found |= {each.conflict_id: each for each in self._asked(reader, row)}

@@ -14,6 +14,7 @@ from scheduler_realtime.conf import conf
 from scheduler_realtime.identity import value_in
 from scheduler_realtime.log import Addressed, Row
 from scheduler_realtime.members import members_of
+from scheduler_realtime.paging import pages
 from scheduler_realtime.receipts import Listener
 from scheduler_realtime.values import Key
 from scheduler_realtime.wire import plain
@@ -59,8 +60,7 @@ class Jury:
         listed, until = list(asks), time.monotonic() + BUDGET
         self._forget_old()
         self._know({user_id for (user_id, _), _ in listed})
-        for start in range(0, len(listed), TOGETHER):
-            page = listed[start : start + TOGETHER]
+        for page in pages(listed, TOGETHER):
             self._judge(page)
             answered |= dict.fromkeys(page)
             if time.monotonic() > until:
@@ -101,9 +101,7 @@ class Jury:
     def seeing(self, message: Addressed, users: Collection[Key]) -> frozenset[Key]:
         """Those of these users, all of them in the audience, who may know of it whole."""
         found: set[Key] = set()
-        listed = list(users)
-        for start in range(0, len(listed), PAGE):
-            page = listed[start : start + PAGE]
+        for page in pages(users, PAGE):
             self._know(page)
             asked = [(key, message.groups) for key in page]
             for (user_id, _), sights in self._sights(message, asked).items():

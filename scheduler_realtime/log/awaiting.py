@@ -11,6 +11,7 @@ from django.db.models import Exists
 
 from scheduler_realtime import clock
 from scheduler_realtime.models import Log, Message
+from scheduler_realtime.paging import pages
 
 from .reading import MOST, READ, Addressed, Row, database, row_of
 
@@ -44,19 +45,17 @@ def at_positions(positions: Collection[int], *, epoch: str | None = None) -> dic
     found: dict[int, Filed] = {}
     # Beyond what a column holds there is nothing, and SQLite would raise.
     asked = sorted(each for each in positions if 0 < each <= MOST)
-    for start in range(0, len(asked), _PAGE):
-        page = messages.filter(position__in=asked[start : start + _PAGE])
-        found |= {each.position: each for each in filed(page)}
+    for page in pages(asked, _PAGE):
+        rows = filed(messages.filter(position__in=page))
+        found |= {each.position: each for each in rows}
     return found
 
 
 def read_by_id(ids: Collection[int]) -> dict[int, Row]:
     """Whole messages by primary key; those that were trimmed meanwhile are left out."""
     found: dict[int, Row] = {}
-    listed = list(ids)
-    for start in range(0, len(listed), _PAGE):
-        page = _messages().filter(pk__in=listed[start : start + _PAGE])
-        for key, *columns in page.values_list("pk", *READ):
+    for page in pages(ids, _PAGE):
+        for key, *columns in _messages().filter(pk__in=page).values_list("pk", *READ):
             found[key] = row_of(*columns)
     return found
 

@@ -9,6 +9,7 @@ from django.db import connections
 
 from scheduler_realtime.folding import Entry
 from scheduler_realtime.models import Log, Message
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import dumps
 
 DELETE_BATCH: Final = 500
@@ -36,8 +37,8 @@ def number(alias: str, kept: Sequence[Entry], dropped: Sequence[int], head: int)
     _update(alias, _PLAIN, plain)
     _update(alias, _TOUCHED, touched)
     _update(alias, _REWRITTEN, rewritten)
-    for start in range(0, len(dropped), DELETE_BATCH):
-        Message.objects.using(alias).filter(pk__in=dropped[start : start + DELETE_BATCH]).delete()
+    for page in pages(dropped, DELETE_BATCH):
+        Message.objects.using(alias).filter(pk__in=page).delete()
 
 
 def _update(alias: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

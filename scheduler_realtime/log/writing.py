@@ -14,6 +14,7 @@ from scheduler_realtime import clock, doorbell, marks
 from scheduler_realtime.audience import EVERYONE
 from scheduler_realtime.messages import RESYNC
 from scheduler_realtime.models import Message
+from scheduler_realtime.paging import pages
 from scheduler_realtime.wire import dumps, dumps_clean
 
 from .reading import READ, database
@@ -63,8 +64,7 @@ def append(drafts: Iterable[Draft], *, using: str | None = None) -> None:
     mark = marks.mark_of(connection, on_commit=doorbell.wake)
     rows = [_columns(draft, mark, connection) for draft in drafts]
     with connection.cursor() as cursor:
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
+        for batch in pages(rows, BATCH):
             cursor.execute(_insert_sql(connection, len(batch)), [v for row in batch for v in row])
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db import connections, models, transaction
 
-from scheduler_realtime import clock, log
+from scheduler_realtime import clock, log, paging
 from scheduler_realtime.models import Connection, Node, Presence
 from scheduler_realtime.wire import plain
 
@@ -126,9 +126,7 @@ def marks(values: Sequence[Any]) -> str:
 
 def pages(rows: Iterable[Any]) -> Iterator[list[Any]]:
     """The rows, as many at a time as one statement takes."""
-    listed = list(rows)
-    for start in range(0, len(listed), ROWS):
-        yield listed[start : start + ROWS]
+    return paging.pages(rows, ROWS)
 
 
 def flat(rows: Iterable[Iterable[Any]]) -> list[Any]:

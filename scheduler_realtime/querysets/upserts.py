@@ -13,6 +13,7 @@ from django.db.models.expressions import RawSQL
 
 from scheduler_realtime import changes as changing
 from scheduler_realtime.changes import BulkWrite
+from scheduler_realtime.paging import pages
 
 _PAGE: Final = 200
 """Objects looked up by one query: SQLite takes no deeper an OR than 1,000."""
@@ -61,9 +62,8 @@ def _existing(
     whole = [Q(**row) for row in wanted if None not in row.values()]
     rows: models.QuerySet[Any] = models.QuerySet(write.model, using=write.using)
     found: set[Any] = set()
-    for start in range(0, len(whole), _PAGE):
-        condition = reduce(or_, whole[start : start + _PAGE])
-        found.update(rows.filter(condition).values_list("pk", flat=True))
+    for page in pages(whole, _PAGE):
+        found.update(rows.filter(reduce(or_, page)).values_list("pk", flat=True))
     return found
 
 
