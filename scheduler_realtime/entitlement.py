@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +12,7 @@ from django.core import checks
 from . import registry
 from .conf import readable_conf
 from .messages import OURS, TYPES, must_have
+from .permissions import is_name
 
 Found = Iterator[checks.CheckMessage]
 
@@ -45,7 +45,7 @@ def check_permissions() -> Found:
         named, label = binding.permission, binding.model._meta.label
         if named is None or named in declared:
             continue
-        if not _PERMISSION.fullmatch(named):
+        if not is_name(named):
             yield checks.Error(
                 f"The binding of {label} demands the permission {named!r}, which is none.",
                 hint="Write it as app_label.codename, such as"
@@ -62,9 +62,6 @@ def check_permissions() -> Found:
                 obj=binding.model,
                 id="scheduler_realtime.W030",
             )
-
-
-_PERMISSION: Final = re.compile(r"\w+\.\w+")
 
 
 def _declared_permissions() -> set[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+_NAME: Final = re.compile(r"\w+\.\w+")
 
 CLEARANCE: Final = "scheduler_realtime.view_patient_details"
 """Without it protected fields are left out."""
@@ -27,3 +30,8 @@ DISCONNECTING: Final = "scheduler_realtime.delete_connection"
 
 CANCELLING: Final = "scheduler_realtime.cancel_optimization"
 """To have optimisations stopped."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is written as permissions are: `app_label.codename`."""
+    return _NAME.fullmatch(text) is not None

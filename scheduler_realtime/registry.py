@@ -18,6 +18,7 @@ _touched: Final[dict[type[models.Model], tuple[ScheduleBinding, ...]]] = {}
 """What `bindings_touched` found, by model."""
 
 DAY_MINUTES: Final = 24 * 60
+"""The longest turnover, in minutes."""
 
 _PATHS: Final = ("room", "date", "start", "end", "duration", "patient")
 _NAMES: Final = ("permission",)

@@ -55,15 +55,20 @@ _NOTHING: Final = {
 }
 """What stands in a JSON column whose content is withheld; in all others null does."""
 
-_OF_A_RUN: Final = (
-    "groups",
-    "status",
+FIGURES: Final = (
     "progress_percentage",
     "current_iteration",
     "total_iterations",
     "current_score",
     "best_score",
     "time_elapsed",
+)
+"""What of a run's row is a number of its payload, by the same name."""
+
+_OF_A_RUN: Final = (
+    "groups",
+    "status",
+    *FIGURES,
     "metrics",
     "reason",
     "updated_at",

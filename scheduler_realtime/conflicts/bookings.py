@@ -18,12 +18,13 @@ from scheduler_realtime import log
 from scheduler_realtime.binding import Path, ScheduleBinding, report_failure
 from scheduler_realtime.guarding import savepoint
 from scheduler_realtime.paging import pages
+from scheduler_realtime.registry import DAY_MINUTES
 from scheduler_realtime.wire import plain
 
 LONGEST: Final = dt.timedelta(days=7)
 """What lasts longer is no surgery but a mistake, or a closure: it takes no part."""
 
-MOST_TURNOVER: Final = dt.timedelta(days=1)
+MOST_TURNOVER: Final = dt.timedelta(minutes=DAY_MINUTES)
 """A longer turnover counts as this one: so far around a change a room is looked at."""
 
 KEYS: Final = 500
@@ -216,7 +217,7 @@ def _nothing_if_empty(value: Any) -> Any:
 def length(minutes: Any) -> dt.timedelta:
     """None, a negative number and one that is none are no turnover."""
     if isinstance(minutes, int | float | Decimal) and math.isfinite(minutes):
-        minutes = dt.timedelta(minutes=min(max(float(minutes), 0.0), 24 * 60.0))
+        minutes = dt.timedelta(minutes=min(max(float(minutes), 0.0), DAY_MINUTES))
     if not isinstance(minutes, dt.timedelta):
         return dt.timedelta()
     return min(max(minutes, dt.timedelta()), MOST_TURNOVER)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q, QuerySet
@@ -13,8 +12,7 @@ from scheduler_realtime import lists, log
 from scheduler_realtime.audience import EVERYONE, PRESENCE_WATCHERS, role_group, user_group
 from scheduler_realtime.conf import conf
 from scheduler_realtime.models import Presence
-
-_PERMISSION: Final = re.compile(r"\w+\.\w+")
+from scheduler_realtime.permissions import is_name
 
 
 class Viewer(Protocol):
@@ -31,7 +29,7 @@ class Viewer(Protocol):
 def permission() -> str | None:
     """The permission without which one sees but oneself; None where none decides."""
     value = conf().PRESENCE_VISIBLE_TO
-    return value if _PERMISSION.fullmatch(value) else None
+    return value if is_name(value) else None
 
 
 def check() -> None:

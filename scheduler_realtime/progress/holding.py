@@ -28,15 +28,6 @@ of its process from running for some of them."""
 LOST: Final = "The process that ran it stopped without a word."
 """Why a run failed whose lease was not renewed."""
 
-_SHOWN: Final = (
-    "progress_percentage",
-    "current_iteration",
-    "total_iterations",
-    "current_score",
-    "best_score",
-    "time_elapsed",
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
@@ -95,7 +86,7 @@ def beat(held: Held, payload: OptimizationProgress | None) -> Heard:
     sets = [f"lease_until = {until}"]
     if payload is not None:
         moment, now = table.now()
-        figures = {name: getattr(payload, name) for name in _SHOWN}
+        figures = {name: getattr(payload, name) for name in standing.FIGURES}
         figures["metrics"] = dumps(plain(payload.metrics))
         sets += [f"updated_at = {moment}", *(f"{name} = %s" for name in figures)]
         parameters = [*parameters, *now]
@@ -165,7 +156,7 @@ def _fail(optimization_id: str, until: Any) -> bool:
             groups=frozenset(standing.groups_of(run)),
             actor=run.actor,
         )
-        figures = {name: getattr(run, name) for name in _SHOWN}
+        figures = {name: getattr(run, name) for name in standing.FIGURES}
         _tell_end(
             held,
             OptimizationProgress.checked(
