@@ -57,8 +57,8 @@ def _crowds(bookings: Iterable[Booking]) -> Iterator[tuple[str, list[Booking]]]:
         yield kind, crowd
 
 
-def _rank(booking: Booking) -> tuple[dt.datetime, str]:
-    return booking.start, str(booking.key)
+def _rank(booking: Booking) -> tuple[dt.datetime, Any]:
+    return booking.start, booking.key  # of one model, and so of one type
 
 
 def _meetings(

@@ -95,7 +95,7 @@ class ByRule:
                 kind=self.name,
                 severity=clash.severity,
                 description=str(clash.description),
-                surgeries=tuple(sorted(both, key=str)),
+                surgeries=tuple(sorted(both)),
                 groups=hearers.of(both),
                 actions=plain(list(clash.actions)),
                 rooms=_distinct(binding.room_of(each) for each in (row, other)),

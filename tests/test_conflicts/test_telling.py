@@ -136,6 +136,18 @@ class TestWhatIsSaid:
         )
         assert data["suggested_actions"] == []
 
+    def test_of_two_that_begin_at_once_the_smaller_key_is_named_first(self, bind: Bind) -> None:
+        bind(Operation, room="room", start="start", end="end")
+        heard = Heard()
+        room = Room.objects.create(name="one")
+        for pk in (10, 9):
+            Operation.objects.create(pk=pk, room=room, start=at(1), end=at(2))
+
+        [data] = heard.data()
+
+        assert data["affected_surgeries"] == [9, 10]
+        assert data["description"].startswith("Operation 9 and operation 10 ")
+
     def test_what_goes_on_holds_with_its_sentence_brought_up_to_date(self, plan: Plan) -> None:
         plan(0, 1, 3)
         second = plan(0, 1.5, 2)
